@@ -1,0 +1,147 @@
+/**
+ * The conversation between the runtime (a Node process, root, on the PC) and what the person sees:
+ * - the kiosk page (WebKit), over a WebSocket at `/kiosk` of the runtime's local HTTP server: runtime sends
+ *   `KioskState` whole, whenever it changes; the page sends `KioskCommand`.
+ * - the shell (gjs: the window that holds the page and the SPICE display), one JSON object a line over a UNIX socket:
+ *   runtime sends `ShellCommand`, the shell sends `ShellEvent`.
+ */
+import { type Static, Type } from 'typebox';
+import { Desktop } from '#common/protocol/client-server.ts';
+
+export const Language = Type.Union([Type.Literal('en'), Type.Literal('pt')]);
+export type Language = Static<typeof Language>;
+
+/** One thing that is wrong with flexdeploy.json. The rest of the file still counts. */
+export const ConfigProblem = Type.Object({
+  key: Type.String({ description: 'path of the key, or empty when the file as a whole is broken' }),
+  problem: Type.String({ description: 'what is wrong, with the value found' }),
+  allowed: Type.String({ description: 'what is allowed there' }),
+});
+export type ConfigProblem = Static<typeof ConfigProblem>;
+
+/** Why there is no server on the line. `detail` is the technical reason, shown small. */
+export const LinkProblem = Type.Union([
+  Type.Object({ kind: Type.Literal('noServerConfigured') }),
+  Type.Object({ kind: Type.Literal('noNetworkCard') }),
+  Type.Object({ kind: Type.Literal('noCable') }),
+  Type.Object({ kind: Type.Literal('noAddress') }),
+  Type.Object({ kind: Type.Literal('nameNotFound'), host: Type.String() }),
+  Type.Object({ kind: Type.Literal('unreachable'), host: Type.String(), detail: Type.String() }),
+  Type.Object({
+    kind: Type.Literal('wrongCertificate'),
+    host: Type.String(),
+    expected: Type.String(),
+    found: Type.String(),
+  }),
+  Type.Object({ kind: Type.Literal('notFlexDeploy'), host: Type.String(), detail: Type.String() }),
+]);
+export type LinkProblem = Static<typeof LinkProblem>;
+
+export const LoginProblem = Type.Union([
+  Type.Object({ kind: Type.Literal('wrongLogin') }),
+  Type.Object({ kind: Type.Literal('lockedOut'), until: Type.Number({ description: 'ms since the epoch' }) }),
+  Type.Object({
+    kind: Type.Literal('sessionEnded'),
+    reason: Type.Union([Type.Literal('expired'), Type.Literal('revoked'), Type.Literal('replaced')]),
+  }),
+  Type.Object({ kind: Type.Literal('failed'), detail: Type.String() }),
+]);
+export type LoginProblem = Static<typeof LoginProblem>;
+
+/** What the list tells about the desktop that was just left, or could not be opened. */
+export const Notice = Type.Union([
+  Type.Object({ kind: Type.Literal('desktopShutDown'), desktop: Type.String() }),
+  Type.Object({ kind: Type.Literal('desktopFailed'), desktop: Type.String(), reason: Type.String() }),
+  Type.Object({ kind: Type.Literal('couldNotOpen'), desktop: Type.String(), reason: Type.String() }),
+]);
+export type Notice = Static<typeof Notice>;
+
+export const Screen = Type.Union([
+  Type.Object({ kind: Type.Literal('starting') }),
+  Type.Object({
+    kind: Type.Literal('noServer'),
+    problem: LinkProblem,
+    nextTryAt: Type.Number({ description: 'ms since the epoch' }),
+  }),
+  Type.Object({ kind: Type.Literal('login'), busy: Type.Boolean(), problem: Type.Optional(LoginProblem) }),
+  Type.Object({
+    kind: Type.Literal('desktops'),
+    userName: Type.String(),
+    desktops: Type.Array(Desktop),
+    notice: Type.Optional(Notice),
+  }),
+  Type.Object({ kind: Type.Literal('opening'), desktop: Type.String(), step: Type.String(), since: Type.Number() }),
+  Type.Object({ kind: Type.Literal('inUse'), desktop: Type.String() }),
+  Type.Object({
+    kind: Type.Literal('serverLost'),
+    since: Type.Number({ description: 'ms since the epoch' }),
+    problem: LinkProblem,
+    desktop: Type.Optional(Type.String({ description: 'comes back by itself when the server does' })),
+  }),
+  Type.Object({
+    kind: Type.Literal('goingDown'),
+    action: Type.Union([Type.Literal('powerOff'), Type.Literal('restart')]),
+  }),
+]);
+export type Screen = Static<typeof Screen>;
+
+export const KioskState = Type.Object({
+  pcName: Type.String(),
+  addresses: Type.Array(Type.String()),
+  version: Type.String(),
+  server: Type.Optional(Type.String({ description: 'host[:port] from the configuration' })),
+  serverName: Type.Optional(Type.String()),
+  language: Language,
+  keyboard: Type.String({ description: 'XKB layout in use: us, pt, br, …' }),
+  keyboards: Type.Array(Type.String(), { description: 'the layouts one can switch to' }),
+  configProblems: Type.Array(ConfigProblem),
+  screen: Screen,
+});
+export type KioskState = Static<typeof KioskState>;
+
+export const KioskCommand = Type.Union([
+  Type.Object({ do: Type.Literal('logIn'), user: Type.String(), password: Type.String() }),
+  Type.Object({ do: Type.Literal('logOut') }),
+  Type.Object({ do: Type.Literal('openDesktop'), id: Type.String() }),
+  Type.Object({ do: Type.Literal('cancelOpening') }),
+  Type.Object({ do: Type.Literal('shutDownDesktop'), id: Type.String() }),
+  Type.Object({ do: Type.Literal('retryNow') }),
+  Type.Object({ do: Type.Literal('dismissNotice') }),
+  Type.Object({ do: Type.Literal('setLanguage'), language: Language }),
+  Type.Object({ do: Type.Literal('setKeyboard'), keyboard: Type.String() }),
+  Type.Object({ do: Type.Literal('powerOff') }),
+  Type.Object({ do: Type.Literal('restart') }),
+]);
+export type KioskCommand = Static<typeof KioskCommand>;
+
+export const ShellCommand = Type.Union([
+  Type.Object({
+    do: Type.Literal('openViewer'),
+    host: Type.String(),
+    port: Type.Integer(),
+    password: Type.String(),
+    title: Type.String({ description: "the desktop's name, on the tab at the top edge" }),
+    backLabel: Type.String({ description: 'text of the button that leads back to the list, in the language in use' }),
+  }),
+  Type.Object({ do: Type.Literal('closeViewer') }),
+  Type.Object({ do: Type.Literal('setKeyboard'), keyboard: Type.String() }),
+]);
+export type ShellCommand = Static<typeof ShellCommand>;
+
+export const ShellEvent = Type.Union([
+  Type.Object({ event: Type.Literal('ready') }),
+  Type.Object({ event: Type.Literal('pageLoaded') }),
+  Type.Object({ event: Type.Literal('viewerConnected') }),
+  Type.Object({ event: Type.Literal('firstFrame') }),
+  Type.Object({
+    event: Type.Literal('viewerClosed'),
+    reason: Type.Union([
+      Type.Literal('back'),
+      Type.Literal('disconnected'),
+      Type.Literal('wrongTicket'),
+      Type.Literal('unreachable'),
+    ]),
+    detail: Type.Optional(Type.String()),
+  }),
+]);
+export type ShellEvent = Static<typeof ShellEvent>;

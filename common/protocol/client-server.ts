@@ -1,0 +1,249 @@
+/**
+ * The conversation between a PC (or the command line) and the server: JSON over HTTPS below `/api/v1`, and one
+ * WebSocket (`/api/v1/events`, authorised by the same bearer token) on which the server tells what changed.
+ * Both sides parse what they get with these schemas; types are inferred from them.
+ */
+import { type Static, type TSchema, Type } from 'typebox';
+
+/** Names of users, desktops, images: what is safe in a file name, an LV name and a table. */
+export const Name = Type.String({
+  pattern: '^[a-z][a-z0-9-]{0,30}[a-z0-9]$',
+  description: 'a-z, 0-9 and -, 2 to 32 characters, starts with a letter',
+});
+export const Password = Type.String({ minLength: 1, maxLength: 256 });
+const Timestamp = Type.String({ format: 'date-time' });
+const Id = Type.String({ pattern: '^[0-9a-f]{16}$' });
+const closed = { additionalProperties: false } as const;
+
+export const ErrorCode = Type.Union([
+  Type.Literal('bad_request'),
+  Type.Literal('unauthorized'),
+  Type.Literal('wrong_login'),
+  Type.Literal('locked_out'),
+  Type.Literal('too_many_requests'),
+  Type.Literal('forbidden'),
+  Type.Literal('not_found'),
+  Type.Literal('conflict'),
+  Type.Literal('unavailable'),
+  Type.Literal('internal'),
+]);
+export type ErrorCode = Static<typeof ErrorCode>;
+
+/** The body of every answer with a status of 400 or more. */
+export const ErrorBody = Type.Object(
+  {
+    error: Type.Object({
+      code: ErrorCode,
+      message: Type.String({ description: 'what, and why, for people' }),
+      hint: Type.Optional(Type.String({ description: 'what to do' })),
+      retryAfterSeconds: Type.Optional(Type.Number({ minimum: 0 })),
+    }),
+  },
+  { $id: 'ErrorBody' },
+);
+export type ErrorBody = Static<typeof ErrorBody>;
+
+/** `GET /api/v1/hello`, without a token: is this a FlexDeploy server, and which. */
+export const Hello = Type.Object({
+  product: Type.Literal('flexdeploy'),
+  version: Type.String(),
+  serverName: Type.String(),
+  time: Timestamp,
+  setupDone: Type.Boolean({ description: 'false until the first account was made' }),
+});
+export type Hello = Static<typeof Hello>;
+
+/** `POST /api/v1/setup`: makes the first administrator, with the code that the server shows on its console. */
+export const Setup = Type.Object({ code: Type.String({ maxLength: 64 }), user: Name, password: Password }, closed);
+export type Setup = Static<typeof Setup>;
+
+export const MachineFacts = Type.Object(
+  {
+    uuid: Type.String({ maxLength: 64, description: 'DMI product UUID, or empty' }),
+    name: Type.String({ maxLength: 64 }),
+    firmware: Type.Union([Type.Literal('bios'), Type.Literal('uefi')]),
+    secureBoot: Type.Boolean(),
+    cpuModel: Type.String({ maxLength: 128 }),
+    cpus: Type.Integer({ minimum: 1 }),
+    kvm: Type.Boolean({ description: '/dev/kvm can be opened' }),
+    memoryKiB: Type.Integer({ minimum: 0 }),
+    macs: Type.Array(Type.String({ maxLength: 17 }), { maxItems: 32 }),
+    disks: Type.Array(
+      Type.Object({
+        name: Type.String({ maxLength: 64, description: 'kernel name, for display only' }),
+        serial: Type.String({ maxLength: 128 }),
+        wwn: Type.String({ maxLength: 128 }),
+        model: Type.String({ maxLength: 128 }),
+        bytes: Type.Integer({ minimum: 0 }),
+        removable: Type.Boolean(),
+      }),
+      { maxItems: 64 },
+    ),
+    version: Type.String({ maxLength: 64, description: 'version of the live image' }),
+  },
+  closed,
+);
+export type MachineFacts = Static<typeof MachineFacts>;
+
+const WireGuardKey = Type.String({ pattern: '^[A-Za-z0-9+/]{43}=$' });
+
+/** What a PC needs to bring its end of the tunnel up. The PC keeps its private key; only the public one travels. */
+export const TunnelConfig = Type.Object({
+  address: Type.String({ description: "the PC's address inside the tunnel, IPv4" }),
+  serverAddress: Type.String({ description: "the server's address inside the tunnel, IPv4" }),
+  serverPublicKey: WireGuardKey,
+  endpointHost: Type.Optional(Type.String({ description: 'where to send; the host used for HTTPS unless given' })),
+  endpointPort: Type.Integer({ minimum: 1, maximum: 65535, description: 'UDP' }),
+  keepaliveSeconds: Type.Integer({ minimum: 1 }),
+  mtu: Type.Integer({ minimum: 576, maximum: 9000 }),
+});
+export type TunnelConfig = Static<typeof TunnelConfig>;
+
+/** `POST /api/v1/sessions`: log in. With `tunnelPublicKey` (a PC) the answer holds a tunnel. */
+export const LogIn = Type.Object(
+  {
+    user: Type.String({ maxLength: 64 }),
+    password: Password,
+    machine: Type.Optional(MachineFacts),
+    tunnelPublicKey: Type.Optional(WireGuardKey),
+  },
+  closed,
+);
+export type LogIn = Static<typeof LogIn>;
+
+export const Role = Type.Union([Type.Literal('admin'), Type.Literal('user')]);
+export type Role = Static<typeof Role>;
+
+export const User = Type.Object({
+  name: Name,
+  displayName: Type.String({ maxLength: 80 }),
+  role: Role,
+  createdAt: Timestamp,
+  lockedUntil: Type.Optional(Timestamp),
+});
+export type User = Static<typeof User>;
+
+export const LoggedIn = Type.Object({
+  token: Type.String(),
+  session: Id,
+  expiresAt: Timestamp,
+  user: User,
+  tunnel: Type.Optional(TunnelConfig),
+});
+export type LoggedIn = Static<typeof LoggedIn>;
+
+/** `GET /api/v1/sessions`; a session is ended by `DELETE /api/v1/sessions/ID` (or `/current`: log out). */
+export const Session = Type.Object({
+  id: Id,
+  user: Name,
+  createdAt: Timestamp,
+  expiresAt: Timestamp,
+  lastSeenAt: Timestamp,
+  peer: Type.String({ description: 'address it logged in from' }),
+  machineName: Type.Optional(Type.String()),
+  tunnelAddress: Type.Optional(Type.String()),
+});
+export type Session = Static<typeof Session>;
+
+export const Firmware = Type.Union([Type.Literal('bios'), Type.Literal('uefi')]);
+export type Firmware = Static<typeof Firmware>;
+
+export const DesktopState = Type.Union([
+  Type.Object({ kind: Type.Literal('off') }),
+  Type.Object({ kind: Type.Literal('starting'), since: Timestamp, step: Type.String({ description: 'a sentence' }) }),
+  Type.Object({ kind: Type.Literal('running'), since: Timestamp, viewers: Type.Integer({ minimum: 0 }) }),
+  Type.Object({ kind: Type.Literal('stopping'), since: Timestamp }),
+  Type.Object({ kind: Type.Literal('failed'), at: Timestamp, reason: Type.String() }),
+]);
+export type DesktopState = Static<typeof DesktopState>;
+
+export const Desktop = Type.Object({
+  id: Id,
+  name: Name,
+  owner: Name,
+  image: Name,
+  firmware: Firmware,
+  memoryMiB: Type.Integer(),
+  cpus: Type.Integer(),
+  diskBytes: Type.Integer(),
+  createdAt: Timestamp,
+  state: DesktopState,
+});
+export type Desktop = Static<typeof Desktop>;
+
+/** `POST /api/v1/desktops` (administrators). */
+export const CreateDesktop = Type.Object(
+  {
+    name: Name,
+    owner: Name,
+    image: Name,
+    memoryMiB: Type.Optional(Type.Integer({ minimum: 128, maximum: 1048576 })),
+    cpus: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 })),
+  },
+  closed,
+);
+export type CreateDesktop = Static<typeof CreateDesktop>;
+
+/** `POST /api/v1/desktops/ID/viewer`: a one-time ticket for a running desktop, for the session's own tunnel only. */
+export const ViewerTicket = Type.Object({
+  protocol: Type.Literal('spice'),
+  host: Type.String({ description: 'address inside the tunnel' }),
+  port: Type.Integer({ minimum: 1, maximum: 65535 }),
+  password: Type.String(),
+  expiresAt: Timestamp,
+});
+export type ViewerTicket = Static<typeof ViewerTicket>;
+
+export const Image = Type.Object({
+  name: Name,
+  firmware: Firmware,
+  diskBytes: Type.Integer(),
+  sha256: Type.String({ description: 'of the whole raw disk' }),
+  createdAt: Timestamp,
+  desktops: Type.Integer({ description: 'how many desktops were made from it' }),
+});
+export type Image = Static<typeof Image>;
+
+/**
+ * `POST /api/v1/images?name=…&firmware=…&sha256=…`, body: the qcow2 or raw file (application/octet-stream).
+ * `sha256` is of the file as sent; an upload that does not match it is thrown away.
+ */
+export const ImportImageQuery = Type.Object(
+  {
+    name: Name,
+    firmware: Firmware,
+    sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+  },
+  closed,
+);
+export type ImportImageQuery = Static<typeof ImportImageQuery>;
+
+export const CreateUser = Type.Object(
+  {
+    name: Name,
+    displayName: Type.Optional(Type.String({ maxLength: 80 })),
+    role: Type.Optional(Role),
+    password: Password,
+  },
+  closed,
+);
+export type CreateUser = Static<typeof CreateUser>;
+
+/** What the server says on the WebSocket. The first message after connecting is `desktops`. */
+export const ServerEvent = Type.Union([
+  Type.Object({ type: Type.Literal('desktops'), desktops: Type.Array(Desktop) }),
+  Type.Object({ type: Type.Literal('desktop'), desktop: Desktop }),
+  Type.Object({ type: Type.Literal('desktopRemoved'), id: Id }),
+  Type.Object({
+    type: Type.Literal('sessionEnded'),
+    reason: Type.Union([
+      Type.Literal('loggedOut'),
+      Type.Literal('expired'),
+      Type.Literal('revoked'),
+      Type.Literal('replaced'),
+    ]),
+  }),
+]);
+export type ServerEvent = Static<typeof ServerEvent>;
+
+export type { TSchema };
