@@ -27,13 +27,15 @@ export interface RunResult {
 /** A program that could not be started, failed or took too long. The message holds a command line one can paste. */
 export class RunError extends UserError {
   readonly code: number | null;
+  readonly stdout: string;
   readonly stderr: string;
 
-  constructor(message: string, options: { code: number | null; stderr: string; hint?: string; cause?: unknown }) {
-    super(message, options);
+  constructor(message: string, result: { code: number | null; stdout: string; stderr: string }, cause?: unknown) {
+    super(message, { cause });
     this.name = 'RunError';
-    this.code = options.code;
-    this.stderr = options.stderr;
+    this.code = result.code;
+    this.stdout = result.stdout;
+    this.stderr = result.stderr;
   }
 }
 
@@ -80,7 +82,7 @@ export function run(argv: readonly [string, ...string[]], options: RunOptions = 
     child.on('error', (cause: NodeJS.ErrnoException) => {
       settle();
       const why = cause.code === 'ENOENT' ? 'program not found' : cause.message;
-      reject(new RunError(`cannot start ${program}: ${why}\n  ${line}`, { code: null, stderr: '', cause }));
+      reject(new RunError(`cannot start ${program}: ${why}\n  ${line}`, { code: null, stdout: '', stderr: '' }, cause));
     });
     child.on('close', (code, signal) => {
       settle();
@@ -94,7 +96,7 @@ export function run(argv: readonly [string, ...string[]], options: RunOptions = 
             ? `got ${signal}`
             : `exited with ${code}`;
       const tail = hide(result.stderr.trim().split('\n').slice(-15).join('\n'));
-      reject(new RunError(`${program} ${how}\n  ${line}${tail && `\n${tail}`}`, { code, stderr: result.stderr }));
+      reject(new RunError(`${program} ${how}\n  ${line}${tail && `\n${tail}`}`, { ...result, code }));
     });
   });
 }

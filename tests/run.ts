@@ -1,0 +1,166 @@
+/**
+ * `npm test`: every check of the project, and one line at the end that tells the truth.
+ * `npm run test:unit` and its sisters name suites: static, unit, browser, lab.
+ */
+import { globSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { Parser, type Result } from 'tap-parser';
+import { describeError, messageOf, UserError } from '#common/errors.ts';
+import { baseEnvironment, RunError, run } from '#common/run.ts';
+import { ensureDebianPackages } from '../builder/requirements.ts';
+
+interface Tally {
+  passed: number;
+  failed: number;
+}
+
+interface Suite {
+  about: string;
+  /** Debian packages are only asked for where a suite uses them. */
+  needsDebianPackages: boolean;
+  run: (only: string | undefined) => Promise<Tally>;
+}
+
+const suites: Record<string, Suite> = {
+  static: { about: 'types, lint, format, dead code', needsDebianPackages: false, run: staticChecks },
+  unit: {
+    about: 'nothing boots, no browser',
+    needsDebianPackages: false,
+    run: (only) => tapFiles('tests/unit', { jobs: 2, limitMs: 10 * 60_000, only }),
+  },
+  browser: {
+    about: 'the pages in Chromium',
+    needsDebianPackages: true,
+    run: (only) => tapFiles('tests/browser', { jobs: 1, limitMs: 10 * 60_000, only }),
+  },
+  lab: {
+    about: 'virtual machines: server, PCs, real boot media',
+    needsDebianPackages: true,
+    run: (only) => tapFiles('tests/lab', { jobs: 1, limitMs: 80 * 60_000, only }),
+  },
+};
+
+/** Caches and the CI mark are all that a test inherits from the caller's environment. */
+const environment = baseEnvironment(
+  Object.fromEntries(['XDG_CACHE_HOME', 'CI', 'TERM'].flatMap((k) => (process.env[k] ? [[k, process.env[k]]] : []))),
+);
+
+async function staticChecks(): Promise<Tally> {
+  const tally = { passed: 0, failed: 0 };
+  const checks: [string, [string, ...string[]]][] = [
+    ['types are right (tsc)', ['node_modules/.bin/tsc', '-p', '.']],
+    ['lint and format are clean (biome)', ['node_modules/.bin/biome', 'ci', '.']],
+    ['no dead code, no unused dependency (knip)', ['node_modules/.bin/knip', '--no-progress']],
+  ];
+  for (const [sentence, argv] of checks) {
+    const started = Date.now();
+    try {
+      await run(argv, { timeoutMs: 5 * 60_000, env: environment });
+      report(true, sentence, Date.now() - started);
+      tally.passed++;
+    } catch (error) {
+      report(false, sentence, Date.now() - started);
+      // These tools write what they found to standard output.
+      console.log(error instanceof RunError ? `${messageOf(error)}\n${error.stdout}` : messageOf(error));
+      tally.failed++;
+    }
+  }
+  return tally;
+}
+
+/** Runs every `*.test.ts` below a folder with tap; each `t.test` at the top of a file counts as one. */
+async function tapFiles(
+  folder: string,
+  options: { jobs: number; limitMs: number; only: string | undefined },
+): Promise<Tally> {
+  const files = globSync(`${folder}/**/*.test.ts`)
+    .sort()
+    .filter((f) => !options.only || f.includes(options.only));
+  if (files.length === 0) return { passed: 0, failed: 0 };
+  const tally = { passed: 0, failed: 0 };
+  const parser = new Parser();
+  // Depth 1 is a file, depth 2 a test in it. A file that breaks off without a failing test of its own fails itself.
+  parser.on('child', (file: Parser) => {
+    let failedInside = 0;
+    file.on('assert', (result: Result) => {
+      const ok = result.ok || Boolean(result.todo);
+      report(ok, result.name, result.time ?? undefined, result.skip ? `skipped: ${result.skip}` : undefined);
+      if (ok && !result.skip) tally.passed++;
+      if (!ok) {
+        tally.failed++;
+        failedInside++;
+        if (result.diag) console.log(JSON.stringify(result.diag, null, 2));
+      }
+    });
+    file.on('extra', (text: string) => {
+      if (!text.startsWith('#')) process.stdout.write(`      ${text}`);
+    });
+    file.on('complete', (results) => {
+      if (!results.ok && failedInside === 0) tally.failed++;
+    });
+  });
+  parser.on('assert', (result: Result) => {
+    if (!result.ok) console.log(`  FAILED file: ${result.name}${result.diag ? ` ${JSON.stringify(result.diag)}` : ''}`);
+  });
+  const argv: [string, ...string[]] = ['node_modules/.bin/tap', 'run', '--reporter=tap', `--jobs=${options.jobs}`];
+  try {
+    await run([...argv, '--timeout=0', ...files], {
+      timeoutMs: options.limitMs,
+      env: environment,
+      okExitCodes: [0, 1],
+      onLine: (line, stream) => (stream === 'stdout' ? parser.write(`${line}\n`) : console.log(line)),
+    });
+  } catch (error) {
+    console.log(messageOf(error));
+    tally.failed++;
+  }
+  parser.end();
+  return tally;
+}
+
+function report(ok: boolean, sentence: string, ms?: number, remark?: string): void {
+  const time = ms === undefined ? '' : ` (${(ms / 1000).toFixed(1)} s)`;
+  console.log(`  ${ok ? '✓' : '✗ FAILED'} ${sentence}${remark ? ` [${remark}]` : time}`);
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { only: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+  });
+  if (values.help) {
+    console.log('Usage: npm test [-- SUITE ...] [--only PART-OF-A-FILE-NAME]\n');
+    for (const [name, suite] of Object.entries(suites)) console.log(`  ${name.padEnd(8)} ${suite.about}`);
+    return 0;
+  }
+  const chosen = positionals.length > 0 ? positionals : Object.keys(suites);
+  const unknown = chosen.filter((name) => !(name in suites));
+  if (unknown.length > 0) {
+    throw new UserError(`There is no suite called ${unknown.join(', ')}.`, {
+      hint: `Suites: ${Object.keys(suites).join(', ')}.`,
+    });
+  }
+  if (chosen.some((name) => suites[name]?.needsDebianPackages)) await ensureDebianPackages();
+  await run(['node_modules/.bin/tap', 'build'], { timeoutMs: 5 * 60_000, env: environment });
+  const total = { passed: 0, failed: 0 };
+  for (const name of chosen) {
+    const suite = suites[name];
+    if (!suite) continue;
+    const started = Date.now();
+    console.log(`\n${name}: ${suite.about}`);
+    const tally = await suite.run(values.only);
+    console.log(`  ${name} took ${((Date.now() - started) / 1000).toFixed(0)} s`);
+    total.passed += tally.passed;
+    total.failed += tally.failed;
+  }
+  console.log(`\n${total.passed} passed, ${total.failed} failed`);
+  return total.failed > 0 || total.passed === 0 ? 1 : 0;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(describeError(error));
+  console.log('\n0 passed, 1 failed');
+  process.exitCode = 1;
+}
