@@ -111,13 +111,17 @@ function keepObject(schema: Schema, value: unknown, key: string, problems: BootC
     const usable = property && keep(property, entry, path, problems);
     if (usable !== undefined) kept[name] = usable;
   }
-  const missing = (schema.required ?? []).filter((name) => kept[name] === undefined);
-  for (const name of missing) {
-    if (Object.hasOwn(value, name)) continue; // its own problem is told already
-    const path = key ? `${key}.${name}` : name;
-    problems.push({ key: path, problem: 'this key is missing', allowed: properties[name]?.description ?? allowed });
+  return complete(schema, value, kept, key, problems) ? kept : undefined;
+}
+
+/** Whether every required key is there. One that was there and wrong has been told already. */
+function complete(schema: Schema, given: object, kept: object, key: string, problems: BootConfigProblem[]): boolean {
+  const missing = (schema.required ?? []).filter((name) => !Object.hasOwn(kept, name));
+  for (const name of missing.filter((n) => !Object.hasOwn(given, n))) {
+    const allowed = schema.properties?.[name]?.description ?? schema.description ?? '';
+    problems.push({ key: key ? `${key}.${name}` : name, problem: 'this key is missing', allowed });
   }
-  return missing.length > 0 ? undefined : kept;
+  return missing.length === 0;
 }
 
 function unknownKey(name: string, path: string, known: readonly string[]): BootConfigProblem {
