@@ -1,5 +1,5 @@
-import type { ErrorCode } from '#common/protocol/client-server.ts';
 import { UserError } from '#common/errors.ts';
+import type { ErrorCode } from '#common/protocol/client-server.ts';
 
 /** Why a server cannot be talked to. The same shapes are a part of the kiosk's `LinkProblem`. */
 export type LinkFailure =

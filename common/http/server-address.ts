@@ -13,7 +13,9 @@ export interface ServerAddress {
  * @throws UserError when it is none of them
  */
 export function parseServerAddress(text: string): ServerAddress {
-  const found = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?))(?::([0-9]{1,5}))?$/.exec(text);
+  const found = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?))(?::([0-9]{1,5}))?$/.exec(
+    text,
+  );
   const host = found?.[1] ?? found?.[2];
   const port = found?.[3] === undefined ? DEFAULT_PORT : Number(found[3]);
   if (host === undefined || port < 1 || port > 65535) {

@@ -229,6 +229,9 @@ export const CreateUser = Type.Object(
 );
 export type CreateUser = Static<typeof CreateUser>;
 
+/** The server sends a WebSocket ping this often; whoever hears nothing for 2.5 times as long hangs up. */
+export const EVENTS_PING_SECONDS = 10;
+
 /** What the server says on the WebSocket. The first message after connecting is `desktops`. */
 export const ServerEvent = Type.Union([
   Type.Object({ type: Type.Literal('desktops'), desktops: Type.Array(Desktop) }),
