@@ -1,0 +1,156 @@
+/**
+ * The root layer: a Debian system made by mmdebstrap from the profile's `root`, cleaned so that the same inputs give the
+ * same bytes, as a squashfs in the cache. Cached by the profile's `root`, the builder's recipe number, and the state of
+ * the archives (SHA-256 of their InRelease files).
+ */
+import { glob, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from '#common/run.ts';
+import { type BuildContext, SOURCE_DATE_EPOCH } from './context.ts';
+import { debootstrapTree, type InstalledPackage } from './debian-tree.ts';
+import { debianSources, releaseDigests, sourceLine } from './mirror.ts';
+import type { RootSpec } from './profile.ts';
+import { makeSquashfs } from './squashfs.ts';
+
+/** Grows when this file's recipe changes what comes out. */
+const RECIPE = 1;
+
+export interface RootLayer {
+  /** The layer, read-only: `root.squashfs`. */
+  squashfs: string;
+  packages: InstalledPackage[];
+}
+
+/**
+ * The root layer for `spec`, from the cache or newly made.
+ * @param finish further deterministic work on the unpacked tree before it is packed (e.g. kernel modules); `finishKey`
+ *   names its inputs for the cache
+ */
+export async function rootLayer(
+  ctx: BuildContext,
+  spec: RootSpec,
+  finish: { key: unknown; work: (root: string) => Promise<void> } = { key: null, work: async () => {} },
+): Promise<RootLayer> {
+  return ctx.progress.step('Install Debian packages into the root layer', async (report) => {
+    const sources = await debianSources(ctx);
+    const inputs = {
+      recipe: RECIPE,
+      spec: { ...spec, firmware: ctx.options.firmware ? spec.firmware : [] },
+      sources: sources.map(sourceLine),
+      releases: await releaseDigests(ctx, sources),
+      finish: finish.key,
+    };
+    const { folder, hit } = await ctx.cache.entry('root', inputs, async (work) => {
+      const root = join(work, 'tree');
+      const packages = await debootstrapTree(ctx, {
+        folder: root,
+        variant: 'essential',
+        sources,
+        packages: [...spec.packages, ...inputs.spec.firmware],
+        pathExcludes: spec.pathExcludes,
+        pathIncludes: spec.pathIncludes,
+        report,
+      });
+      await addUsers(root, spec);
+      for (const argv of spec.chrootCommands) {
+        await run(['chroot', root, ...argv], {
+          timeoutMs: 600_000,
+          signal: ctx.signal,
+          env: { SOURCE_DATE_EPOCH: String(SOURCE_DATE_EPOCH) },
+        });
+      }
+      await finish.work(root);
+      await cleanTree(root, spec.trim);
+      report.detail('packing');
+      await makeSquashfs(ctx, root, join(work, 'root.squashfs'), { level: 19 });
+      await writeFile(join(work, 'packages.json'), JSON.stringify(packages));
+      await rm(root, { recursive: true, force: true });
+    });
+    if (hit) report.cached();
+    return {
+      squashfs: join(folder, 'root.squashfs'),
+      packages: JSON.parse(await readFile(join(folder, 'packages.json'), 'utf8')) as InstalledPackage[],
+    };
+  });
+}
+
+/** Unpacks a root layer into `folder` (which must not exist yet), e.g. to make a disk image from it. Needs root. */
+export async function unpackRootLayer(ctx: BuildContext, layer: RootLayer, folder: string): Promise<void> {
+  await run(['unsquashfs', '-no-progress', '-quiet', '-dest', folder, layer.squashfs], {
+    timeoutMs: 600_000,
+    signal: ctx.signal,
+  });
+}
+
+/** Accounts as the profile wants them, with fixed numbers, locked, and no account's password usable. */
+async function addUsers(root: string, spec: RootSpec): Promise<void> {
+  for (const user of spec.users) {
+    for (const [index, group] of user.groups.entries()) {
+      await run(['chroot', root, 'groupadd', '--system', '--force', '--gid', String(900 + index), group], {
+        okExitCodes: [0, 4, 9],
+      });
+    }
+    await run([
+      'chroot',
+      root,
+      'useradd',
+      '--uid',
+      String(user.uid),
+      '--user-group',
+      '--home-dir',
+      user.home,
+      '--no-create-home',
+      '--shell',
+      '/usr/sbin/nologin',
+      ...(user.groups.length > 0 ? ['--groups', user.groups.join(',')] : []),
+      user.name,
+    ]);
+  }
+  await run(['chroot', root, 'passwd', '--lock', 'root']);
+  // the day of the last password change must not be today's
+  const shadow = join(root, 'etc/shadow');
+  const day = Math.floor(SOURCE_DATE_EPOCH / 86_400);
+  await writeFile(shadow, (await readFile(shadow, 'utf8')).replace(/^([^:]*:[^:]*):\d*:/gm, `$1:${day}:`));
+}
+
+/** What installing leaves behind and no image needs, or what would differ the next time. */
+const LEFTOVERS = [
+  'etc/machine-id',
+  'var/lib/dbus/machine-id',
+  'etc/resolv.conf',
+  'etc/hostname',
+  'etc/passwd-',
+  'etc/shadow-',
+  'etc/group-',
+  'etc/gshadow-',
+  'etc/.pwd.lock',
+  'etc/subuid-',
+  'etc/subgid-',
+  'var/cache/apt',
+  'var/lib/apt/lists',
+  'var/cache/debconf',
+  'var/cache/ldconfig/aux-cache',
+  'var/log/**',
+  'tmp/*',
+  'run/*',
+  'var/tmp/*',
+  'var/lib/dpkg/*-old',
+  'root/.bash_history',
+  'var/lib/systemd/random-seed',
+  'var/lib/systemd/catalog/database',
+];
+
+async function cleanTree(root: string, trim: readonly string[]): Promise<void> {
+  await removeMatching(root, [...LEFTOVERS, ...trim]);
+  await writeFile(join(root, 'etc/machine-id'), '');
+  await writeFile(join(root, 'etc/hostname'), 'flexdeploy\n');
+  for (const folder of await readdir(join(root, 'var/log')).catch(() => []))
+    await rm(join(root, 'var/log', folder), { recursive: true, force: true });
+}
+
+/** Removes every path below `root` that matches one of the patterns. */
+export async function removeMatching(root: string, patterns: readonly string[]): Promise<void> {
+  for (const pattern of patterns) {
+    for await (const path of glob(pattern, { cwd: root })) await rm(join(root, path), { recursive: true, force: true });
+  }
+}
