@@ -2,6 +2,30 @@
  * The conversation between a PC (or the command line) and the server: JSON over HTTPS below `/api/v1`, and one
  * WebSocket (`/api/v1/events`, authorised by the same bearer token) on which the server tells what changed.
  * Both sides parse what they get with these schemas; types are inferred from them.
+ *
+ * | Request (below /api/v1)            | Who            | Body -> answer                       |
+ * | ---------------------------------- | -------------- | ------------------------------------ |
+ * | GET hello                          | anybody        | -> Hello                             |
+ * | POST setup                         | with the code  | Setup -> User                        |
+ * | POST sessions                      | anybody        | LogIn -> LoggedIn                    |
+ * | GET sessions                       | own; admin all | -> Session[]                         |
+ * | GET, DELETE sessions/current       | logged in      | -> CurrentSession; nothing (log out) |
+ * | DELETE sessions/ID                 | own; admin all | -> nothing                           |
+ * | GET, POST users                    | admin          | -> User[]; CreateUser -> User        |
+ * | GET, PATCH, DELETE users/NAME      | GET own; admin | -> User; ChangeUser -> User; nothing |
+ * | PUT users/NAME/password            | own; admin     | SetPassword -> nothing               |
+ * | POST users/NAME/unlock             | admin          | -> User                              |
+ * | GET images, images/NAME            | admin          | -> Image[]; Image                    |
+ * | POST images?name&firmware&sha256   | admin          | the file -> Image                    |
+ * | DELETE images/NAME                 | admin          | -> nothing                           |
+ * | GET desktops, desktops/ID          | own; admin all | -> Desktop[]; Desktop                |
+ * | POST desktops                      | admin          | CreateDesktop -> Desktop             |
+ * | POST desktops/ID/start, shut-down, | own; admin all | -> Desktop                           |
+ * |      force-off                     |                |                                      |
+ * | POST desktops/ID/viewer            | own; admin all | -> ViewerTicket (needs a tunnel)     |
+ * | DELETE desktops/ID                 | admin          | -> nothing                           |
+ *
+ * "nothing" is status 204. An object one may not see is `not_found`, never `forbidden`.
  */
 import { type Static, type TSchema, Type } from 'typebox';
 
@@ -228,6 +252,25 @@ export const CreateUser = Type.Object(
   closed,
 );
 export type CreateUser = Static<typeof CreateUser>;
+
+/** `PATCH /api/v1/users/NAME`. */
+export const ChangeUser = Type.Object(
+  { displayName: Type.Optional(Type.String({ maxLength: 80 })), role: Type.Optional(Role) },
+  closed,
+);
+export type ChangeUser = Static<typeof ChangeUser>;
+
+/** `PUT /api/v1/users/NAME/password`. Whoever is no administrator has to know the old one. Ends all other sessions. */
+export const SetPassword = Type.Object({ password: Password, currentPassword: Type.Optional(Password) }, closed);
+export type SetPassword = Static<typeof SetPassword>;
+
+/** `GET /api/v1/sessions/current`: who am I. No session for the administrator's token of the server itself. */
+export const CurrentSession = Type.Object({
+  user: Name,
+  role: Role,
+  session: Type.Optional(Session),
+});
+export type CurrentSession = Static<typeof CurrentSession>;
 
 /** The server sends a WebSocket ping this often; whoever hears nothing for 2.5 times as long hangs up. */
 export const EVENTS_PING_SECONDS = 10;
