@@ -35,6 +35,8 @@ export const Name = Type.String({
   description: 'a-z, 0-9 and -, 2 to 32 characters, starts with a letter',
 });
 export const Password = Type.String({ minLength: 1, maxLength: 256 });
+/** A password that is being set: 8 characters at least, anything goes. */
+export const NewPassword = Type.String({ minLength: 8, maxLength: 256, description: '8 to 256 characters' });
 const Timestamp = Type.String({ format: 'date-time' });
 const Id = Type.String({ pattern: '^[0-9a-f]{16}$' });
 const closed = { additionalProperties: false } as const;
@@ -78,7 +80,7 @@ export const Hello = Type.Object({
 export type Hello = Static<typeof Hello>;
 
 /** `POST /api/v1/setup`: makes the first administrator, with the code that the server shows on its console. */
-export const Setup = Type.Object({ code: Type.String({ maxLength: 64 }), user: Name, password: Password }, closed);
+export const Setup = Type.Object({ code: Type.String({ maxLength: 64 }), user: Name, password: NewPassword }, closed);
 export type Setup = Static<typeof Setup>;
 
 export const MachineFacts = Type.Object(
@@ -247,7 +249,7 @@ export const CreateUser = Type.Object(
     name: Name,
     displayName: Type.Optional(Type.String({ maxLength: 80 })),
     role: Type.Optional(Role),
-    password: Password,
+    password: NewPassword,
   },
   closed,
 );
@@ -261,7 +263,7 @@ export const ChangeUser = Type.Object(
 export type ChangeUser = Static<typeof ChangeUser>;
 
 /** `PUT /api/v1/users/NAME/password`. Whoever is no administrator has to know the old one. Ends all other sessions. */
-export const SetPassword = Type.Object({ password: Password, currentPassword: Type.Optional(Password) }, closed);
+export const SetPassword = Type.Object({ password: NewPassword, currentPassword: Type.Optional(Password) }, closed);
 export type SetPassword = Static<typeof SetPassword>;
 
 /** `GET /api/v1/sessions/current`: who am I. No session for the administrator's token of the server itself. */
