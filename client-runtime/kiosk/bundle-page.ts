@@ -1,0 +1,34 @@
+import { copyFile, mkdir } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+const page = join(import.meta.dirname, 'page');
+
+/**
+ * Bundles the kiosk page into `outDir` (made if missing): index.html, main.js, main.css, the typeface and its licence.
+ * The same sources give the same bytes. The page asks for nothing from outside this folder and needs no inline script
+ * or style, so the strictest Content-Security-Policy will do.
+ */
+export async function bundleKioskPage(outDir: string): Promise<void> {
+  await mkdir(outDir, { recursive: true });
+  await build({
+    entryPoints: [join(page, 'main.tsx'), join(page, 'main.css')],
+    entryNames: '[name]',
+    outdir: outDir,
+    bundle: true,
+    minify: true,
+    format: 'iife',
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    // What WebKitGTK 2.48 knows; Chromium, which the tests use, is newer.
+    target: ['safari17', 'chrome120'],
+    loader: { '.woff2': 'file' },
+    assetNames: '[name]',
+    legalComments: 'none',
+    logLevel: 'silent',
+  });
+  await copyFile(join(page, 'index.html'), join(outDir, 'index.html'));
+  const licence = createRequire(import.meta.url).resolve('@fontsource-variable/inter/LICENSE');
+  await copyFile(licence, join(outDir, 'inter-LICENSE.txt'));
+}

@@ -1,0 +1,38 @@
+/** Entry of the kiosk page: connects to the runtime that served it and draws what it says. */
+import { render } from 'preact';
+import type { KioskState } from '../protocol.ts';
+import { App } from './app.tsx';
+import { connect } from './connection.ts';
+
+/** How long the runtime may be away before the page says so: a restart of its process takes less. */
+const GRACE_MS = 1500;
+
+const root = document.getElementById('app');
+if (!root) throw new Error('index.html has no #app');
+
+let state: KioskState | undefined;
+let connected = true;
+let graceTimer: ReturnType<typeof setTimeout> | undefined;
+
+const draw = () => render(<App state={state} connected={connected} send={connection.send} />, root);
+
+const connection = connect(new URL('/kiosk', location.href.replace(/^http/, 'ws')).href, {
+  onState(next) {
+    state = next;
+    draw();
+  },
+  onConnected(now) {
+    clearTimeout(graceTimer);
+    graceTimer = undefined;
+    if (now) {
+      connected = true;
+      draw();
+    } else if (connected) {
+      graceTimer = setTimeout(() => {
+        connected = false;
+        draw();
+      }, GRACE_MS);
+    }
+  },
+});
+draw();

@@ -1,0 +1,51 @@
+/** Numbers and lengths of time in the language in use, by Intl: plural forms come from there, not from us. */
+import type { Language } from '../../protocol.ts';
+
+const LOCALES: Record<Language, string> = { en: 'en-GB', pt: 'pt-PT' };
+
+/** The BCP 47 tag for `lang` attributes and Intl. */
+export function localeOf(language: Language): string {
+  return LOCALES[language];
+}
+
+function unit(language: Language, value: number, name: 'second' | 'minute' | 'hour'): string {
+  return new Intl.NumberFormat(localeOf(language), { style: 'unit', unit: name, unitDisplay: 'long' }).format(value);
+}
+
+/**
+ * A length of time, as exact as it is useful: “1 second”, “2 minutes 5 seconds”, “3 hours 20 minutes”.
+ * @param seconds whole seconds, not negative
+ */
+export function duration(language: Language, seconds: number): string {
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  const parts: string[] = [];
+  if (hours > 0) parts.push(unit(language, hours, 'hour'));
+  if (minutes % 60 > 0) parts.push(unit(language, minutes % 60, 'minute'));
+  if (hours === 0 && (seconds % 60 > 0 || minutes === 0)) parts.push(unit(language, seconds % 60, 'second'));
+  return new Intl.ListFormat(localeOf(language), { type: 'unit', style: 'long' }).format(parts);
+}
+
+/** Memory in the unit people know: 2048 MiB is “2 GB”. */
+export function memory(language: Language, mebibytes: number): string {
+  const big = mebibytes >= 1024;
+  return new Intl.NumberFormat(localeOf(language), {
+    style: 'unit',
+    unit: big ? 'gigabyte' : 'megabyte',
+    maximumFractionDigits: 1,
+  }).format(big ? mebibytes / 1024 : mebibytes);
+}
+
+export function count(language: Language, value: number): string {
+  return new Intl.NumberFormat(localeOf(language)).format(value);
+}
+
+/** Picks the form of a sentence that goes with `value`, by the plural rules of the language. */
+export function plural(
+  language: Language,
+  value: number,
+  forms: { one: string; other: (formatted: string) => string },
+): string {
+  const one = new Intl.PluralRules(localeOf(language)).select(value) === 'one';
+  return one ? forms.one : forms.other(count(language, value));
+}
