@@ -6,7 +6,7 @@ import { build } from 'esbuild';
 const page = join(import.meta.dirname, 'page');
 
 /**
- * Bundles the kiosk page into `outDir` (made if missing): index.html, main.js, main.css, the typeface and its licence.
+ * Bundles the kiosk page into `outDir` (made if missing): index.html, main.js, main.css, the icon, the typeface and its licence.
  * The same sources give the same bytes. The page asks for nothing from outside this folder and needs no inline script
  * or style, so the strictest Content-Security-Policy will do.
  */
@@ -28,7 +28,7 @@ export async function bundleKioskPage(outDir: string): Promise<void> {
     legalComments: 'none',
     logLevel: 'silent',
   });
-  await copyFile(join(page, 'index.html'), join(outDir, 'index.html'));
+  for (const name of ['index.html', 'icon.svg']) await copyFile(join(page, name), join(outDir, name));
   const licence = createRequire(import.meta.url).resolve('@fontsource-variable/inter/LICENSE');
   await copyFile(licence, join(outDir, 'inter-LICENSE.txt'));
 }

@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { KioskCommand, KioskState, Screen } from '../protocol.ts';
 import { KioskContext, useKiosk } from './context.ts';
+import { Backdrop } from './parts/backdrop.tsx';
 import { Button } from './parts/button.tsx';
 import { ConfigProblems } from './parts/config-problems.tsx';
 import { Icon } from './parts/icon.tsx';
@@ -31,10 +32,11 @@ export function App({ state, connected, send }: AppProps) {
   const problems = state?.configProblems ?? [];
   // What was closed is remembered by what it said: other problems open the panel again.
   const problemsKey = JSON.stringify(problems);
-  const [closed, setClosed] = useState('[]');
-  const showProblems = problems.length > 0 && closed !== problemsKey;
+  const [choice, setChoice] = useState<{ key: string; open: boolean }>();
+  const openProblems = choice?.key === problemsKey ? choice.open : whoseTask(state?.screen) === 'setting up';
+  const showProblems = problems.length > 0 && openProblems;
   const closeProblems = () => {
-    setClosed(problemsKey);
+    setChoice({ key: problemsKey, open: false });
     document.querySelector<HTMLElement>('main input, main .button.primary')?.focus();
   };
 
@@ -46,16 +48,19 @@ export function App({ state, connected, send }: AppProps) {
     <KioskContext.Provider value={kiosk}>
       {!connected && <ConnectionLost />}
       <Header screen={state?.screen} />
+      <Backdrop />
       <main>
-        <div class="stage">
-          {showProblems && <ConfigProblems problems={problems} onClose={closeProblems} />}
+        <div class={`stage ${state?.screen.kind ?? 'starting'}`}>
           {state ? <ScreenOf screen={state.screen} serverName={state.serverName} /> : <Starting />}
+          {showProblems && <ConfigProblems problems={problems} onClose={closeProblems} />}
         </div>
       </main>
       {state && (
         <StatusBar
           state={state}
-          onShowConfig={problems.length > 0 && !showProblems ? () => setClosed('[]') : undefined}
+          onShowConfig={
+            problems.length > 0 && !showProblems ? () => setChoice({ key: problemsKey, open: true }) : undefined
+          }
         />
       )}
     </KioskContext.Provider>
@@ -71,7 +76,7 @@ function ScreenOf({ screen, serverName }: { screen: Screen; serverName: string |
     case 'login':
       return <Login busy={screen.busy} problem={screen.problem} serverName={serverName} />;
     case 'desktops':
-      return <Desktops userName={screen.userName} desktops={screen.desktops} notice={screen.notice} />;
+      return <Desktops desktops={screen.desktops} notice={screen.notice} />;
     case 'opening':
       return <Opening desktop={screen.desktop} step={screen.step} since={screen.since} />;
     case 'inUse':
@@ -80,6 +85,23 @@ function ScreenOf({ screen, serverName }: { screen: Screen; serverName: string |
       return <ServerLost since={screen.since} problem={screen.problem} desktop={screen.desktop} />;
     case 'goingDown':
       return <GoingDown action={screen.action} />;
+  }
+}
+
+/** A person who is at work with their desktops is not bothered with the PC's settings: the mark in the bar will do. */
+function whoseTask(screen: Screen | undefined): 'setting up' | 'working' {
+  switch (screen?.kind) {
+    case undefined:
+    case 'starting':
+    case 'noServer':
+    case 'login':
+    case 'serverLost':
+      return 'setting up';
+    case 'desktops':
+    case 'opening':
+    case 'inUse':
+    case 'goingDown':
+      return 'working';
   }
 }
 

@@ -66,6 +66,7 @@ export function Menu({ label, text, icon, items }: MenuProps) {
   };
 
   return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: catches the keys of the button and the menu inside it
     <div class="menu-root" ref={root} onKeyDown={onKeyDown}>
       <button
         type="button"
@@ -84,6 +85,7 @@ export function Menu({ label, text, icon, items }: MenuProps) {
       {open && (
         <div class="menu" role="menu" id={id} aria-label={label} ref={list}>
           {items.map((item) => (
+            // biome-ignore lint/a11y/useAriaPropsSupportedByRole: only menuitemradio items have `checked`
             <button
               key={item.key}
               type="button"

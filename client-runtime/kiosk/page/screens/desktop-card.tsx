@@ -3,7 +3,7 @@ import type { Desktop } from '#common/protocol/client-server.ts';
 import { useKiosk } from '../context.ts';
 import { Button } from '../parts/button.tsx';
 import { Icon } from '../parts/icon.tsx';
-import { count, memory } from '../texts/format.ts';
+import { memory } from '../texts/format.ts';
 
 /** `running` with viewers is a state of its own for people: somebody, perhaps they themselves, has it open. */
 export type ShownState = Desktop['state']['kind'] | 'inUse';
@@ -31,20 +31,11 @@ export function DesktopCard({ desktop, onShutDown }: { desktop: Desktop; onShutD
         </div>
       </div>
       <StateMore desktop={desktop} />
-      <dl class="facts">
-        <div>
-          <dt>{words.image}</dt>
-          <dd>{desktop.image}</dd>
-        </div>
-        <div>
-          <dt>{words.memory}</dt>
-          <dd>{memory(language, desktop.memoryMiB)}</dd>
-        </div>
-        <div>
-          <dt>{words.processors}</dt>
-          <dd>{count(language, desktop.cpus)}</dd>
-        </div>
-      </dl>
+      <ul class="facts" aria-label={words.facts}>
+        <li>{desktop.image}</li>
+        <li>{memory(language, desktop.memoryMiB)}</li>
+        <li>{words.processors(desktop.cpus)}</li>
+      </ul>
       <div class="actions">
         <Button
           kind="primary"

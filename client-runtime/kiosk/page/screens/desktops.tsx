@@ -10,13 +10,12 @@ import type { Texts } from '../texts/texts.ts';
 import { DesktopCard } from './desktop-card.tsx';
 
 export interface DesktopsProps {
-  userName: string;
   desktops: readonly Desktop[];
   notice: Notice | undefined;
 }
 
 /** The person's desktops. The one to open most likely has the focus, so that Enter opens it. */
-export function Desktops({ userName, desktops, notice }: DesktopsProps) {
+export function Desktops({ desktops, notice }: DesktopsProps) {
   const { texts, language, send } = useKiosk();
   const list = useRef<HTMLUListElement>(null);
   const heading = useRef<HTMLHeadingElement>(null);
@@ -40,7 +39,7 @@ export function Desktops({ userName, desktops, notice }: DesktopsProps) {
         <h1 ref={heading} tabIndex={-1}>
           {words.title}
         </h1>
-        <p>{words.hello(userName)}</p>
+        {!empty && <p>{sorted.length === 1 ? words.keysOne : words.keys}</p>}
       </div>
       {notice && <NoticeMessage notice={notice} />}
       {empty ? (
@@ -63,7 +62,6 @@ export function Desktops({ userName, desktops, notice }: DesktopsProps) {
           ))}
         </ul>
       )}
-      {sorted.length > 1 && <p class="keys">{words.keys}</p>}
       {asked && (
         <Confirm
           title={words.confirmShutDown(asked.name)}

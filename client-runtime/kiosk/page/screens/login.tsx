@@ -3,7 +3,6 @@ import type { LoginProblem } from '../../protocol.ts';
 import { useKiosk } from '../context.ts';
 import { secondsUntil, useNow } from '../hooks.ts';
 import { Icon } from '../parts/icon.tsx';
-import { Mark } from '../parts/logo.tsx';
 import { PasswordField, TextField } from './login-fields.tsx';
 import { LoginProblemMessage } from './login-problem.tsx';
 
@@ -33,7 +32,7 @@ export function Login({ busy, problem, serverName }: LoginProps) {
     if (waiting || document.activeElement?.closest('dialog, [role="menu"]')) return;
     (user.current?.value ? password : user).current?.focus();
   }, [waiting]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: any answer ends the waiting, also the same one again
+  // Any answer ends the waiting, also the same one again.
   useEffect(() => {
     setSent(false);
   }, [busy, problem]);
@@ -52,7 +51,6 @@ export function Login({ busy, problem, serverName }: LoginProps) {
   return (
     <section class="card login" aria-labelledby={id}>
       <div class="login-head">
-        <Mark />
         <h1 id={id}>{texts.login.title}</h1>
         <p>{serverName ? texts.login.intro(serverName) : texts.login.introNoName}</p>
       </div>

@@ -97,7 +97,7 @@ export const en: Texts = {
   },
   login: {
     title: 'Log in',
-    intro: (server) => `Your desktops on ${server}`,
+    intro: (server) => `Connected to ${server}`,
     introNoName: 'Your desktops are one step away',
     user: 'User name',
     password: 'Password',
@@ -123,7 +123,6 @@ export const en: Texts = {
   },
   desktops: {
     title: 'Your desktops',
-    hello: (user) => `Hello, ${user}`,
     list: 'Desktops',
     none: 'You have no desktop yet',
     noneMore: 'Ask your administrator to create one for you. It appears here by itself.',
@@ -133,10 +132,10 @@ export const en: Texts = {
     startAgain: 'Start again',
     shutDown: 'Shut down',
     shutDownNamed: (name) => `Shut down ${name}`,
-    keys: 'Arrow keys choose, Enter opens.',
-    image: 'Image',
-    memory: 'Memory',
-    processors: 'Processors',
+    keys: 'Choose with the mouse or the arrow keys; Enter opens.',
+    keysOne: 'Press Enter to open it.',
+    facts: 'Image, memory, processors',
+    processors: (count) => plural('en', count, { one: '1 processor', other: (n) => `${n} processors` }),
     state: {
       off: 'Off',
       starting: 'Starting',

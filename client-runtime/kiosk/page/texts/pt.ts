@@ -95,7 +95,7 @@ export const pt: Texts = {
   },
   login: {
     title: 'Iniciar sessão',
-    intro: (server) => `Os seus ambientes de trabalho em ${server}`,
+    intro: (server) => `Ligado a ${server}`,
     introNoName: 'Os seus ambientes de trabalho estão a um passo',
     user: 'Nome de utilizador',
     password: 'Palavra-passe',
@@ -121,7 +121,6 @@ export const pt: Texts = {
   },
   desktops: {
     title: 'Os seus ambientes de trabalho',
-    hello: (user) => `Olá, ${user}`,
     list: 'Ambientes de trabalho',
     none: 'Ainda não tem nenhum ambiente de trabalho',
     noneMore: 'Peça ao administrador que crie um para si. Aparece aqui sozinho.',
@@ -131,10 +130,10 @@ export const pt: Texts = {
     startAgain: 'Iniciar de novo',
     shutDown: 'Encerrar',
     shutDownNamed: (name) => `Encerrar ${name}`,
-    keys: 'As setas escolhem, Enter abre.',
-    image: 'Imagem',
-    memory: 'Memória',
-    processors: 'Processadores',
+    keys: 'Escolha com o rato ou com as setas; Enter abre.',
+    keysOne: 'Prima Enter para o abrir.',
+    facts: 'Imagem, memória, processadores',
+    processors: (count) => plural('pt', count, { one: '1 processador', other: (n) => `${n} processadores` }),
     state: {
       off: 'Desligado',
       starting: 'A iniciar',

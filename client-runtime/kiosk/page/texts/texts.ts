@@ -60,14 +60,14 @@ export interface Texts {
     | 'startAgain'
     | 'shutDown'
     | 'keys'
-    | 'image'
-    | 'memory'
-    | 'processors'
+    | 'keysOne'
+    | 'facts'
     | 'inUseMore'
     | 'confirmShutDownText',
     string
   > &
-    Record<'hello' | 'openNamed' | 'shutDownNamed' | 'confirmShutDown', Of<string>> & {
+    Record<'openNamed' | 'shutDownNamed' | 'confirmShutDown', Of<string>> & {
+      processors: Of<number>;
       state: Record<Desktop['state']['kind'] | 'inUse', string>;
       notice: Record<Notice['kind'], Of<string>>;
     };
