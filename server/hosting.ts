@@ -3,8 +3,9 @@
  * use it; the back half (disks, virtual machines, tunnel, firewall) makes it so. They meet in this one interface.
  */
 import type { Readable } from 'node:stream';
-import type { DesktopState, ErrorCode, Firmware, TunnelConfig, ViewerTicket } from '#common/protocol/client-server.ts';
+import type { Logger } from 'pino';
 import { UserError } from '#common/errors.ts';
+import type { DesktopState, ErrorCode, Firmware, TunnelConfig, ViewerTicket } from '#common/protocol/client-server.ts';
 
 /** What the back half has to know of a desktop. The database of the front half is where it is kept. */
 export interface DesktopRecord {
@@ -94,4 +95,13 @@ export interface Hosting {
 
   /** Stops watching. Desktops and tunnels stay as they are: a restart of this process must not touch them. */
   close(): Promise<void>;
+}
+
+/** What the back half is made with; `server/desktops/open.ts` exports `openHosting(options): Promise<Hosting>`. */
+export interface HostingOptions {
+  /** Durable state: /var/lib/flexdeploy. The back half keeps its own things in folders below. */
+  stateFolder: string;
+  /** State until the next boot: /run/flexdeploy. */
+  runtimeFolder: string;
+  log: Logger;
 }

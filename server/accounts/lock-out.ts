@@ -88,7 +88,11 @@ function failed(subject: string, row: LoginFailureRow | undefined, now: number):
   const { free, forgetMs } = subject.startsWith('user ') ? RULES.user : RULES.address;
   const elapsed = Math.max(0, now - (row?.last_failure_at ?? now));
   // A lock is no time in which failures are forgotten: what counts is the quiet time after it.
-  const forgotten = subject.startsWith('user ') ? (elapsed >= forgetMs ? Number.POSITIVE_INFINITY : 0) : elapsed / forgetMs;
+  const forgotten = subject.startsWith('user ')
+    ? elapsed >= forgetMs
+      ? Number.POSITIVE_INFINITY
+      : 0
+    : elapsed / forgetMs;
   const failures = Math.max(0, (row?.failures ?? 0) - forgotten) + 1;
   const over = Math.floor(failures) - free;
   const lock = over <= 0 ? 0 : Math.min(LONGEST_LOCK_MS, FIRST_LOCK_MS * 2 ** (over - 1));
@@ -102,7 +106,7 @@ function subjectsOf(user: string | undefined, address: string): string[] {
 
 /** An IPv6 subscriber has a whole /64 to try from. */
 function addressSubject(address: string): string {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '');
+  const plain = address.replace(/%.*$/, '');
   if (!isIPv6(plain)) return `address ${plain}`;
   const [head = '', tail] = plain.split('::');
   const left = head === '' ? [] : head.split(':');

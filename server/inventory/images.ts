@@ -87,9 +87,13 @@ export class Images {
       if (row === undefined || row.phase === 'importing') throw new Problem('not_found', `there is no image ${name}`);
       const desktops = await db.selectFrom('desktops').select('name').where('image', '=', name).execute();
       if (desktops.length > 0) {
-        throw new Problem('conflict', `desktops made from ${name} are there: ${desktops.map((d) => d.name).join(', ')}`, {
-          hint: 'Delete these desktops first.',
-        });
+        throw new Problem(
+          'conflict',
+          `desktops made from ${name} are there: ${desktops.map((d) => d.name).join(', ')}`,
+          {
+            hint: 'Delete these desktops first.',
+          },
+        );
       }
       await db.updateTable('images').set({ phase: 'deleting' }).where('name', '=', name).execute();
     });

@@ -1,0 +1,100 @@
+import fastifySwagger from '@fastify/swagger';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import fastifyWebsocket from '@fastify/websocket';
+import { type FastifyBaseLogger, type FastifyReply, fastify } from 'fastify';
+import { addPublicRoutes, addSessionRoutes, addUserRoutes } from './account-routes.ts';
+import { requireToken } from './authorize.ts';
+import { addDesktopRoutes } from './desktop-routes.ts';
+import { addErrorHandling, answerBrokenHttp, problemOf } from './errors.ts';
+import { addEventRoute } from './events.ts';
+import { addImageRoutes } from './image-routes.ts';
+import type { Services } from './services.ts';
+import type { TypedApp } from './typed.ts';
+import { validatorCompiler } from './validation.ts';
+
+/** JSON bodies are small: a log-in with a machine's facts is a few KiB. */
+const BODY_LIMIT_BYTES = 256 * 1024;
+/** A connection on which nothing moves for this long is closed. */
+const SILENT_CONNECTION_MS = 120_000;
+
+export interface AppOptions {
+  /** PEM: the server's key, and its certificate followed by the CA's. */
+  tls: { key: string; cert: string };
+  log: FastifyBaseLogger;
+}
+
+/** The HTTPS API, ready to listen. */
+export async function buildApp(services: Services, { tls, log }: AppOptions): Promise<TypedApp> {
+  const base = fastify({
+    https: { ...tls, minVersion: 'TLSv1.2' },
+    loggerInstance: log,
+    disableRequestLogging: true,
+    bodyLimit: BODY_LIMIT_BYTES,
+    connectionTimeout: SILENT_CONNECTION_MS,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 200 },
+    clientErrorHandler: (error, socket) => answerBrokenHttp(error, socket, log),
+    frameworkErrors: (error, _request, reply) => {
+      const problem = problemOf(error);
+      (reply as FastifyReply).code(problem.status).send(problem.body);
+    },
+  });
+  const app = base.withTypeProvider<TypeBoxTypeProvider>() as unknown as TypedApp;
+  app.setValidatorCompiler(validatorCompiler());
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value)); // handlers return exactly what the schemas say
+  app.decorateRequest('principal', null);
+  addErrorHandling(base as never);
+  logRequests(app);
+  await app.register(fastifySwagger, openapiOptions(services.version));
+  await app.register(fastifyWebsocket, {
+    options: { maxPayload: 4096, perMessageDeflate: false },
+  });
+  await app.register(
+    async (api) => {
+      const scope = api as TypedApp;
+      addPublicRoutes(scope, services);
+      await scope.register(async (inner) => {
+        requireToken(inner, services);
+        addSessionRoutes(inner as TypedApp, services);
+        addUserRoutes(inner as TypedApp, services);
+        addDesktopRoutes(inner as TypedApp, services);
+        addEventRoute(inner as TypedApp, services);
+      });
+      await scope.register(async (inner) => {
+        requireToken(inner, services);
+        addImageRoutes(inner as TypedApp, services);
+      });
+    },
+    { prefix: '/api/v1' },
+  );
+  await app.ready();
+  return app;
+}
+
+/** One line a request: no headers, no query, no body, so no secrets. */
+function logRequests(app: TypedApp): void {
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, routeOptions, ip, principal } = request;
+    const level = reply.statusCode >= 400 ? 'info' : 'debug';
+    const route = routeOptions.url ?? '(unknown)';
+    const ms = Math.round(reply.elapsedTime);
+    request.log[level]({ method, route, status: reply.statusCode, ms, peer: ip, user: principal?.user }, 'request');
+  });
+}
+
+function openapiOptions(version: string) {
+  return {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'FlexDeploy server',
+        version,
+        description:
+          'JSON over HTTPS. The certificate is signed by the CA of the server, for the fixed name flexdeploy-server. ' +
+          'The WebSocket /api/v1/events (same bearer token) tells what changes; see common/protocol/client-server.ts.',
+      },
+      components: { securitySchemes: { token: { type: 'http' as const, scheme: 'bearer' } } },
+      security: [{ token: [] }],
+    },
+  };
+}
