@@ -50,7 +50,7 @@ export function App({ state, connected, send }: AppProps) {
       <Header screen={state?.screen} />
       <Backdrop />
       <main>
-        <div class={`stage ${state?.screen.kind ?? 'starting'}`}>
+        <div class={`stage on-${state?.screen.kind ?? 'starting'}`}>
           {state ? <ScreenOf screen={state.screen} serverName={state.serverName} /> : <Starting />}
           {showProblems && <ConfigProblems problems={problems} onClose={closeProblems} />}
         </div>

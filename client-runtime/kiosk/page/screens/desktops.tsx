@@ -34,7 +34,7 @@ export function Desktops({ desktops, notice }: DesktopsProps) {
   }, [empty]);
 
   return (
-    <div class="desktops">
+    <div class={`desktops ${['none', 'one', 'two'][sorted.length] ?? ''}`}>
       <div class="desktops-head">
         <h1 ref={heading} tabIndex={-1}>
           {words.title}
@@ -52,7 +52,7 @@ export function Desktops({ desktops, notice }: DesktopsProps) {
         </div>
       ) : (
         <ul
-          class={`desktop-list ${sorted.length === 1 ? 'single' : ''}`}
+          class="desktop-list"
           aria-label={words.list}
           ref={list}
           onKeyDown={(event) => moveFocus(event, list.current)}

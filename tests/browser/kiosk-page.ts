@@ -1,0 +1,58 @@
+/** A kiosk page in Chromium with a stand-in for the runtime behind it; what every browser test of the kiosk starts from. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import type { Test } from 'tap';
+import { bundleKioskPage } from '../../client-runtime/kiosk/bundle-page.ts';
+import { launchBrowser } from './browser.ts';
+import { FakeRuntime } from './fake-runtime.ts';
+
+/** Where the pictures of a run are left for people to look at. */
+const PICTURES = join(import.meta.dirname, '../../out/browser');
+
+export interface Kiosk {
+  browser: Browser;
+  page: Page;
+  runtime: FakeRuntime;
+  /** Errors that the page or its Content-Security-Policy raised. */
+  errors: string[];
+}
+
+/** Everything is taken down when the test `t` ends. */
+export async function openKiosk(t: Test, size = { width: 1280, height: 800 }): Promise<Kiosk> {
+  const folder = await mkdtemp(join(tmpdir(), 'flexdeploy-kiosk-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  await bundleKioskPage(folder);
+  const runtime = new FakeRuntime(folder);
+  await runtime.start();
+  t.teardown(() => runtime.stop());
+  const browser = await launchBrowser();
+  t.teardown(() => browser.close());
+  const page = await browser.newPage({ viewport: size, reducedMotion: 'reduce' });
+  const errors: string[] = [];
+  page.on('console', (m) => m.type() === 'error' && errors.push(m.text()));
+  page.on('pageerror', (e) => errors.push(String(e)));
+  await page.goto(runtime.url);
+  await mkdir(PICTURES, { recursive: true });
+  return { browser, page, runtime, errors };
+}
+
+export async function picture(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: join(PICTURES, `${name}.png`) });
+}
+
+/** Two frames: by then Preact has drawn what was pushed before. */
+export async function settled(page: Page): Promise<void> {
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(0)))));
+}
+
+/** What a screen reader would call the element that has the focus: its role or tag, and its name. */
+export async function focused(page: Page): Promise<string> {
+  return page.evaluate(() => {
+    const e = document.activeElement;
+    if (!e || e === document.body) return 'nothing';
+    const label = e.getAttribute('aria-label') ?? (e as HTMLInputElement).labels?.[0]?.textContent ?? e.textContent;
+    return `${e.getAttribute('role') ?? e.tagName.toLowerCase()} ${label?.trim()}`;
+  });
+}
