@@ -1,0 +1,146 @@
+/** One connection to a desktop by SPICE, from opening to its end, which is told exactly once. */
+import GLib from 'gi://GLib?version=2.0';
+import GObject from 'gi://GObject?version=2.0';
+import Spice from 'gi://SpiceClientGLib?version=2.0';
+import SpiceGtk from 'gi://SpiceClientGtk?version=3.0';
+import type { ShellEvent } from '../kiosk/protocol.ts';
+import { log } from './log.ts';
+
+export type CloseReason = Extract<ShellEvent, { event: 'viewerClosed' }>['reason'];
+
+export interface ViewerOptions {
+  host: string;
+  port: number;
+  /** The one-time ticket; only ever a property of the session, never in argv, a file or a log. */
+  password: string;
+  /** The widget to show. It is there before it has a picture. */
+  onDisplay(display: SpiceGtk.Display): void;
+  onConnected(): void;
+  /** The desktop's picture has arrived. */
+  onFirstFrame(): void;
+  onClosed(reason: CloseReason, detail?: string): void;
+}
+
+/** A picture that stays silent after it is ready counts as arrived after this long. */
+const QUIET_PICTURE_MS = 500;
+
+// Linux: tcp(7). A cut cable sends no goodbye; with these the kernel gives up a dead connection after about 15 s.
+const IPPROTO_TCP = 6;
+const TCP_KEEPIDLE = 4;
+const TCP_KEEPINTVL = 5;
+const TCP_KEEPCNT = 6;
+const TCP_USER_TIMEOUT = 18;
+
+export class Viewer {
+  readonly #options: ViewerOptions;
+  readonly #session: Spice.Session;
+  readonly #handlers: [object: object, id: number][] = [];
+  #state: 'connecting' | 'connected' | 'shown' | 'closed' = 'connecting';
+  #frameTimer = 0;
+
+  constructor(options: ViewerOptions) {
+    this.#options = options;
+    this.#session = new Spice.Session({
+      host: options.host,
+      port: String(options.port),
+      password: options.password,
+      enable_audio: true,
+      enable_usbredir: true,
+      enable_smartcard: false,
+    });
+    const integration = SpiceGtk.GtkSession.get(this.#session);
+    // The kiosk has nothing to share, and what one person copied must not reach the next one.
+    integration.auto_clipboard = false;
+    integration.auto_usbredir = true;
+    this.#on(this.#session, 'channel-new', (_: never, channel: Spice.Channel) => this.#channel(channel));
+    this.#on(this.#session, 'disconnected', () => this.#end('disconnected'));
+  }
+
+  /** Starts the connection. Everything that happens from now on is told through the options. */
+  start(): void {
+    try {
+      Spice.Audio.get(this.#session, null);
+    } catch (error) {
+      log(`no sound: ${error}`);
+    }
+    if (!this.#session.connect()) this.#end('unreachable', 'the connection could not be started');
+  }
+
+  /** Ends the connection without telling: the one who asks knows. */
+  close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    if (this.#frameTimer) GLib.source_remove(this.#frameTimer);
+    for (const [object, id] of this.#handlers) GObject.signal_handler_disconnect(object, id);
+    this.#session.disconnect();
+  }
+
+  #on(object: object, signal: string, handler: (...args: never[]) => unknown): void {
+    this.#handlers.push([object, GObject.signal_connect(object, signal, handler)]);
+  }
+
+  #channel(channel: Spice.Channel): void {
+    this.#on(channel, 'channel-event', (_: never, event: number) => this.#event(channel, event));
+    if (channel instanceof Spice.DisplayChannel && channel.channel_id === 0) this.#display(channel);
+  }
+
+  #display(channel: Spice.DisplayChannel): void {
+    const display = SpiceGtk.Display.new(this.#session, channel.channel_id);
+    display.resize_guest = true;
+    display.scaling = true;
+    display.grab_keyboard = true;
+    // spice-gtk 0.42 crashes when it grabs the pointer under a compositor without zwp_relative_pointer (cage). The
+    // pointer is absolute as soon as the guest drives the tablet, and needs no grab then.
+    display.grab_mouse = false;
+    this.#on(display, 'notify::ready', () => {
+      if (!display.ready || this.#state !== 'connected' || this.#frameTimer) return;
+      this.#frameTimer = GLib.timeout_add(GLib.PRIORITY_DEFAULT, QUIET_PICTURE_MS, () => {
+        this.#frameTimer = 0;
+        this.#frame();
+        return GLib.SOURCE_REMOVE;
+      });
+    });
+    this.#on(channel, 'display-invalidate', () => display.ready && this.#frame());
+    this.#options.onDisplay(display);
+    channel.connect();
+  }
+
+  #frame(): void {
+    if (this.#state !== 'connected') return;
+    this.#state = 'shown';
+    this.#options.onFirstFrame();
+  }
+
+  #event(channel: Spice.Channel, event: number): void {
+    const E = Spice.ChannelEvent;
+    if (event === E.OPENED) this.#opened(channel);
+    if (!(channel instanceof Spice.MainChannel)) return;
+    const detail = channel.get_error()?.message;
+    if (event === E.ERROR_AUTH) this.#end('wrongTicket', detail);
+    else if (event === E.ERROR_CONNECT) this.#end('unreachable', detail);
+    else if (event === E.ERROR_LINK || event === E.ERROR_TLS || event === E.ERROR_IO || event === E.CLOSED) {
+      this.#end(this.#state === 'connecting' ? 'unreachable' : 'disconnected', detail);
+    }
+  }
+
+  #opened(channel: Spice.Channel): void {
+    try {
+      channel.socket?.set_keepalive(true);
+      channel.socket?.set_option(IPPROTO_TCP, TCP_KEEPIDLE, 5);
+      channel.socket?.set_option(IPPROTO_TCP, TCP_KEEPINTVL, 5);
+      channel.socket?.set_option(IPPROTO_TCP, TCP_KEEPCNT, 2);
+      channel.socket?.set_option(IPPROTO_TCP, TCP_USER_TIMEOUT, 15_000);
+    } catch (error) {
+      log(`a cut connection may be noticed late: ${error}`);
+    }
+    if (!(channel instanceof Spice.MainChannel) || this.#state !== 'connecting') return;
+    this.#state = 'connected';
+    this.#options.onConnected();
+  }
+
+  #end(reason: CloseReason, detail?: string): void {
+    if (this.#state === 'closed') return;
+    this.close();
+    this.#options.onClosed(reason, detail);
+  }
+}
