@@ -1,0 +1,130 @@
+import { readFile, rm } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { keysOfCharacter, keysOfChord } from './keyboard.ts';
+import type { Machine } from './machine.ts';
+import { findWords, type Picture, parsePpm, recogniseWords, textOf, type Word } from './screen-text.ts';
+
+/** Milliseconds a key is held, and between two keys: a slow guest must neither repeat nor lose them. */
+const KEY_MS = 40;
+
+type InputEvent =
+  | { type: 'key'; data: { down: boolean; key: { type: 'qcode'; data: string } } }
+  | { type: 'abs'; data: { axis: 'x' | 'y'; value: number } }
+  | { type: 'btn'; data: { down: boolean; button: 'left' | 'right' | 'middle' } };
+
+/** Screen, keyboard and mouse of a machine, used as a person would: by looking, typing and pointing. */
+export class Display {
+  readonly #machine: Machine;
+  readonly #dump: string;
+  #last: { bytes: Buffer; words: Word[] } | undefined;
+
+  /** @param dump file for the screen dump in between */
+  constructor(machine: Machine, dump: string) {
+    this.#machine = machine;
+    this.#dump = dump;
+  }
+
+  /** What is on the screen now, as pixels. */
+  async picture(): Promise<Picture> {
+    return parsePpm(await this.#grab());
+  }
+
+  async #grab(): Promise<Buffer> {
+    await this.#machine.qmp('screendump', { filename: this.#dump });
+    const bytes = await readFile(this.#dump);
+    await rm(this.#dump, { force: true });
+    return bytes;
+  }
+
+  /** The words on the screen: dark ones on light ground first, then light ones on dark ground. */
+  async words(): Promise<Word[]> {
+    const bytes = await this.#grab();
+    if (this.#last?.bytes.equals(bytes)) return this.#last.words;
+    const picture = parsePpm(bytes);
+    const dark = await recogniseWords(picture);
+    const lastLine = Math.max(0, ...dark.map((w) => w.line));
+    const light = (await recogniseWords(picture, true)).map((w) => ({ ...w, line: w.line + lastLine + 1 }));
+    const words = [...dark, ...light];
+    this.#last = { bytes, words };
+    return words;
+  }
+
+  /** The text on the screen. A line can come twice: tesseract reads it, and its negative. */
+  async read(): Promise<string> {
+    return textOf(await this.words());
+  }
+
+  /** Waits until the screen shows something; the match tells what. */
+  async waitForText(pattern: RegExp, withinMs: number): Promise<RegExpExecArray> {
+    for (const deadline = Date.now() + withinMs; ; await sleep(300)) {
+      if (!this.#machine.running) throw await this.#machine.failure(`ended before its screen showed ${pattern}`);
+      const match = pattern.exec(await this.read());
+      if (match) return match;
+      if (Date.now() > deadline) {
+        throw await this.#machine.failure(`did not show ${pattern} within ${withinMs / 1000} s`);
+      }
+    }
+  }
+
+  /** Waits until the screen does not show something any more. */
+  async waitForNoText(pattern: RegExp, withinMs: number): Promise<void> {
+    for (const deadline = Date.now() + withinMs; pattern.test(await this.read()); await sleep(300)) {
+      if (Date.now() > deadline) {
+        throw await this.#machine.failure(`still showed ${pattern} after ${withinMs / 1000} s`);
+      }
+    }
+  }
+
+  /** Types a text on a US keyboard. */
+  async type(text: string, keyMs = KEY_MS): Promise<void> {
+    for (const character of text) await this.#chord(keysOfCharacter(character), keyMs);
+  }
+
+  /** Presses keys together: `enter`, `ctrl-alt-home`, `alt-f4`. */
+  async press(chord: string, keyMs = KEY_MS): Promise<void> {
+    await this.#chord(keysOfChord(chord), keyMs);
+  }
+
+  async #chord(keys: string[], keyMs: number): Promise<void> {
+    const event = (key: string, down: boolean): InputEvent => ({
+      type: 'key',
+      data: { down, key: { type: 'qcode', data: key } },
+    });
+    await this.#send(keys.map((key) => event(key, true)));
+    await sleep(keyMs);
+    await this.#send(keys.toReversed().map((key) => event(key, false)));
+    await sleep(keyMs);
+  }
+
+  /** Puts the mouse at a pixel of the screen. */
+  async moveMouse(x: number, y: number): Promise<void> {
+    const { width, height } = await this.picture();
+    // QEMU's absolute axes go from 0 to 32767 over the whole screen
+    await this.#send([
+      { type: 'abs', data: { axis: 'x', value: Math.round((x * 32767) / (width - 1)) } },
+      { type: 'abs', data: { axis: 'y', value: Math.round((y * 32767) / (height - 1)) } },
+    ]);
+    await sleep(KEY_MS);
+  }
+
+  async click(x: number, y: number, button: 'left' | 'right' | 'middle' = 'left'): Promise<void> {
+    await this.moveMouse(x, y);
+    await this.#send([{ type: 'btn', data: { down: true, button } }]);
+    await sleep(KEY_MS);
+    await this.#send([{ type: 'btn', data: { down: false, button } }]);
+    await sleep(KEY_MS);
+  }
+
+  /** Clicks on words once they are on the screen. */
+  async clickText(text: string, withinMs = 10_000): Promise<void> {
+    for (const deadline = Date.now() + withinMs; ; await sleep(300)) {
+      const place = findWords(await this.words(), text);
+      if (place) return this.click(place.x, place.y);
+      if (Date.now() > deadline) throw await this.#machine.failure(`shows no "${text}" to click on`);
+    }
+  }
+
+  async #send(events: InputEvent[]): Promise<void> {
+    await this.#machine.qmp('input-send-event', { events });
+  }
+}

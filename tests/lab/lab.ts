@@ -1,0 +1,120 @@
+import { rmSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { Cleanup } from '#common/cleanup.ts';
+import { messageOf } from '#common/errors.ts';
+import { type Accelerator, findAccelerator } from './accelerator.ts';
+import type { MachineOptions } from './command-line.ts';
+import { Machine } from './machine.ts';
+
+/** On disk also where /tmp is memory, and short enough for the path of a UNIX socket (107 bytes). */
+const RUN_PARENT = '/var/tmp';
+const RUN_PREFIX = 'flexdeploy-lab-';
+
+const open = new Set<Lab>();
+
+/**
+ * A set of machines with a folder for their files, that is gone afterwards, and a folder for what they leave to look
+ * at: screenshots and serial logs in `out/lab/NAME/`. Nothing outlives it: not after an error, Ctrl-C or a crash.
+ */
+export class Lab {
+  /** Screenshots and serial logs. */
+  readonly results: string;
+  /** Sockets and disks; removed in the end. */
+  readonly folder: string;
+  readonly cleanup = new Cleanup();
+  readonly accelerator: Accelerator;
+  readonly #machines: Machine[] = [];
+
+  private constructor(results: string, folder: string, accelerator: Accelerator) {
+    this.results = results;
+    this.folder = folder;
+    this.accelerator = accelerator;
+  }
+
+  /**
+   * @param name folder below `out/lab/`, emptied first
+   * @param options `kernel`: a stock kernel for the accelerator's probe; `results`: a folder instead of `out/lab/NAME`
+   */
+  static async open(name: string, options: { kernel: string; results?: string }): Promise<Lab> {
+    const results = resolve(options.results ?? join('out', 'lab', name));
+    await rm(results, { recursive: true, force: true });
+    await mkdir(results, { recursive: true });
+    await sweep();
+    const accelerator = await findAccelerator(options.kernel);
+    const folder = await mkdtemp(join(RUN_PARENT, `${RUN_PREFIX}${process.pid}-`));
+    const lab = new Lab(results, folder, accelerator);
+    lab.cleanup.add('removing the lab folder', () => rm(folder, { recursive: true, force: true }));
+    if (open.size === 0) watchSignals();
+    open.add(lab);
+    return lab;
+  }
+
+  get machines(): readonly Machine[] {
+    return this.#machines;
+  }
+
+  /** A machine of this lab, switched off. Names are unique in a lab. */
+  async machine(name: string, options: MachineOptions): Promise<Machine> {
+    if (this.#machines.some((m) => m.name === name)) throw new Error(`there is a machine ${name} already`);
+    const machine = await Machine.prepare(this, name, options);
+    this.#machines.push(machine);
+    this.cleanup.add(`switching ${name} off`, () => machine.powerCut());
+    return machine;
+  }
+
+  /** Runs `work`; if it fails, every running machine's screen is kept as `NAME-failure.png`. */
+  async keepingEvidence<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      for (const machine of this.#machines) {
+        if (machine.running) await machine.screenshot(`${machine.name}-failure`).catch(() => {});
+      }
+      throw error;
+    }
+  }
+
+  /** Switches every machine off and removes their files. Results stay. */
+  async close(): Promise<void> {
+    await this.cleanup.run();
+    open.delete(this);
+    if (open.size === 0) unwatchSignals();
+  }
+}
+
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+let closing = false;
+
+/** Ctrl-C and the like: take everything down in order, then end as the signal would have. */
+async function onSignal(signal: NodeJS.Signals): Promise<void> {
+  if (closing) return;
+  closing = true;
+  for (const lab of [...open]) await lab.close().catch((error) => console.error(messageOf(error)));
+  process.exit(signal === 'SIGINT' ? 130 : signal === 'SIGTERM' ? 143 : 129);
+}
+
+/** We end without having closed (an exception nobody caught): the machines die with us, their files must go too. */
+function onExit(): void {
+  for (const lab of open) rmSync(lab.folder, { recursive: true, force: true });
+}
+
+function watchSignals(): void {
+  process.on('exit', onExit);
+  for (const signal of signals) process.on(signal, onSignal);
+}
+
+function unwatchSignals(): void {
+  process.off('exit', onExit);
+  for (const signal of signals) process.off(signal, onSignal);
+}
+
+/** Removes what labs left that were killed and could not clean up (their machines died with them). */
+async function sweep(): Promise<void> {
+  for (const name of await readdir(RUN_PARENT)) {
+    const pid = name.startsWith(RUN_PREFIX) ? name.slice(RUN_PREFIX.length).split('-')[0] : undefined;
+    if (!pid) continue;
+    const alive = await stat(`/proc/${pid}`).catch(() => undefined);
+    if (!alive) await rm(join(RUN_PARENT, name), { recursive: true, force: true }).catch(() => {});
+  }
+}

@@ -1,0 +1,222 @@
+import { copyFile, readFile, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type LongProcess, startProcess } from '#common/process.ts';
+import { pressPowerButton, resume } from '#common/qemu/commands.ts';
+import { QmpConnection } from '#common/qemu/connection.ts';
+import { run } from '#common/run.ts';
+import { commandLine, type Disk, type MachineFiles, type MachineOptions, uefiFiles } from './command-line.ts';
+import { Display } from './display.ts';
+import { GuestShell, type ShellResult } from './guest-shell.ts';
+import type { Lab } from './lab.ts';
+
+/** A PC or a server in QEMU. What it needs on disk is in the lab's folder; what one looks at, in the lab's results. */
+export class Machine {
+  readonly name: string;
+  readonly #lab: Lab;
+  readonly #options: MachineOptions;
+  readonly #files: MachineFiles;
+  /** Screen, keyboard and mouse. */
+  readonly display: Display;
+  #process: LongProcess | undefined;
+  #qmp: QmpConnection | undefined;
+  #shell: GuestShell | undefined;
+  /** Characters of the serial log that belong to earlier starts. */
+  #serialFrom = 0;
+
+  private constructor(lab: Lab, name: string, options: MachineOptions, files: MachineFiles) {
+    this.name = name;
+    this.#lab = lab;
+    this.#options = options;
+    this.#files = files;
+    this.display = new Display(this, join(lab.folder, `${name}.ppm`));
+  }
+
+  /** Makes the machine's files; `Lab.machine` calls this. */
+  static async prepare(lab: Lab, name: string, options: MachineOptions): Promise<Machine> {
+    const file = (suffix: string) => join(lab.folder, `${name}.${suffix}`);
+    const disks = new Map<string, string>();
+    for (const disk of options.disks ?? []) {
+      disks.set(disk.serial, file(disk.serial));
+      await prepareDisk(file(disk.serial), disk);
+    }
+    const uefi = uefiFiles(options.firmware ?? 'bios');
+    if (uefi) await copyFile(uefi.variables, file('uefi'));
+    return new Machine(lab, name, options, {
+      qmp: file('qmp'),
+      vnc: file('vnc'),
+      console: file('hvc0'),
+      uefiVariables: file('uefi'),
+      serial: join(lab.results, `${name}.serial.log`),
+      disks,
+    });
+  }
+
+  get running(): boolean {
+    return this.#process?.running ?? false;
+  }
+
+  /** UNIX socket of its VNC server: no password, many viewers. */
+  get vncSocket(): string {
+    return this.#files.vnc;
+  }
+
+  get results(): string {
+    return this.#lab.results;
+  }
+
+  /** Switches the machine on; returns when QEMU runs, which is before its firmware does. */
+  async start(): Promise<void> {
+    if (this.running) throw new Error(`${this.name} is on already`);
+    for (const socket of [this.#files.qmp, this.#files.vnc, this.#files.console]) await rm(socket, { force: true });
+    this.#serialFrom = (await readFile(this.#files.serial, 'utf8').catch(() => '')).length;
+    const argv = commandLine(this.name, this.#options, this.#files, this.#lab.accelerator);
+    const qemu = await startProcess(argv, { logFile: join(this.#lab.results, `${this.name}.qemu.log`) });
+    this.#process = qemu;
+    const ended = new AbortController();
+    void qemu.exited.then(() => ended.abort());
+    try {
+      this.#qmp = await QmpConnection.connect(this.#files.qmp, { timeoutMs: 15_000, signal: ended.signal });
+    } catch (error) {
+      throw qemu.running ? error : await qemu.failure();
+    }
+  }
+
+  /** One QMP command. */
+  async qmp(command: string, args: Record<string, unknown> = {}): Promise<unknown> {
+    return this.#connection.execute(command, args);
+  }
+
+  get #connection(): QmpConnection {
+    if (!this.#qmp || !this.running) throw new Error(`${this.name} is off`);
+    return this.#qmp;
+  }
+
+  /** The machine loses power, now. Its disks hold what the guest had flushed, and perhaps more. Fine when it is off. */
+  async powerCut(): Promise<void> {
+    this.#process?.kill('SIGKILL');
+    await this.#process?.exited;
+    this.#qmp?.close();
+    this.#shell?.close();
+    this.#qmp = undefined;
+    this.#shell = undefined;
+  }
+
+  /** Waits until the guest has switched the machine off by itself. */
+  async waitForPowerOff(withinMs: number): Promise<void> {
+    const timer = new AbortController();
+    const late = sleep(withinMs, true, { signal: timer.signal }).catch(() => false);
+    const isLate = await Promise.race([this.#process?.exited.then(() => false), late]);
+    timer.abort();
+    if (isLate) throw await this.failure(`did not switch itself off within ${withinMs / 1000} s`);
+    await this.powerCut();
+  }
+
+  /** The reset button. */
+  async reset(): Promise<void> {
+    this.#serialFrom = (await this.#serialAll()).length;
+    this.#shell?.close();
+    this.#shell = undefined;
+    await this.qmp('system_reset');
+  }
+
+  /** The power button, pressed shortly (ACPI). */
+  async powerButton(): Promise<void> {
+    await pressPowerButton(this.#connection);
+  }
+
+  /** Stops the machine's time: from outside it looks like one that hangs. */
+  async freeze(): Promise<void> {
+    await this.qmp('stop');
+  }
+
+  async continue(): Promise<void> {
+    await resume(this.#connection);
+  }
+
+  /** Pulls the network cable of a card. */
+  async cutLink(nic = 0): Promise<void> {
+    await this.qmp('set_link', { name: `nic${nic}`, up: false });
+  }
+
+  async healLink(nic = 0): Promise<void> {
+    await this.qmp('set_link', { name: `nic${nic}`, up: true });
+  }
+
+  /** Pulls a USB disk, whatever the guest thinks of it. */
+  async pullUsb(serial: string): Promise<void> {
+    await this.qmp('device_del', { id: serial });
+    for (const deadline = Date.now() + 10_000; ; await sleep(100)) {
+      const devices = (await this.qmp('qom-list', { path: '/machine/peripheral' })) as { name: string }[];
+      if (!devices.some((d) => d.name === serial)) return;
+      if (Date.now() > deadline) throw await this.failure(`does not let USB disk ${serial} go`);
+    }
+  }
+
+  /** From now on every read, or write, of a disk fails with EIO. */
+  async injectDiskErrors(serial: string, iotype: 'read' | 'write' | 'flush'): Promise<void> {
+    const debug = `blkdebug-${serial}`;
+    // event `none`: from the start, every time; see BlkdebugInjectErrorOptions in QEMU's QAPI
+    const rule = { event: 'none', iotype, errno: 5 };
+    await this.qmp('blockdev-add', {
+      driver: 'blkdebug',
+      'node-name': debug,
+      image: `layer-${serial}`,
+      'inject-error': [rule],
+    });
+    await this.qmp('blockdev-reopen', { options: [{ driver: 'raw', 'node-name': `node-${serial}`, file: debug }] });
+  }
+
+  /** What this start of the machine wrote to ttyS0 so far. */
+  async serialText(): Promise<string> {
+    return (await this.#serialAll()).slice(this.#serialFrom);
+  }
+
+  #serialAll(): Promise<string> {
+    return readFile(this.#files.serial, 'utf8').catch(() => '');
+  }
+
+  /** Waits for words on the serial line; the match tells which. */
+  async waitForSerial(pattern: RegExp, withinMs: number): Promise<RegExpExecArray> {
+    for (const deadline = Date.now() + withinMs; ; await sleep(200)) {
+      const match = pattern.exec(await this.serialText());
+      if (match) return match;
+      if (!this.running) throw await this.failure(`ended before its serial line said ${pattern}`);
+      if (Date.now() > deadline) throw await this.failure(`did not say ${pattern} within ${withinMs / 1000} s`);
+    }
+  }
+
+  /** A command as root inside; only in images built with `--debug`. */
+  async shell(command: string, withinMs?: number): Promise<ShellResult> {
+    this.#shell ??= await GuestShell.connect(this.#files.console, 120_000);
+    return this.#shell.run(command, withinMs);
+  }
+
+  /** Keeps the screen as `out/lab/…/NAME.png`; returns the path. */
+  async screenshot(name: string): Promise<string> {
+    const path = join(this.#lab.results, `${name}.png`);
+    await this.qmp('screendump', { filename: path, format: 'png' });
+    return path;
+  }
+
+  /** An error that says what the machine did not do, with where to look: its screen and its serial log are kept. */
+  async failure(what: string): Promise<Error> {
+    const tail = (await this.serialText()).trim().split('\n').slice(-12).join('\n');
+    const lines = [`${this.name} ${what}`, `serial log ${this.#files.serial}, its end:`, tail];
+    if (this.running) {
+      const shot = await this.screenshot(`${this.name}-failure`).catch(() => undefined);
+      const text = await this.display.read().catch(() => undefined);
+      lines.push(`screen ${shot}, where one reads:`, text?.trim() ?? '(nothing)');
+    } else if (this.#process) {
+      lines.push((await this.#process.failure()).message);
+    }
+    return new Error(lines.join('\n'));
+  }
+}
+
+/** Makes the file behind a disk: always a layer or a disk of the machine's own. */
+async function prepareDisk(path: string, disk: Disk): Promise<void> {
+  const size = disk.sizeMiB ? [`${disk.sizeMiB}M`] : [];
+  const backing = disk.base ? ['-b', resolve(disk.base), '-F', disk.base.endsWith('.qcow2') ? 'qcow2' : 'raw'] : [];
+  await run(['qemu-img', 'create', '-q', '-f', 'qcow2', ...backing, path, ...size]);
+}

@@ -1,0 +1,26 @@
+import { createSocket } from 'node:dgram';
+import { createServer } from 'node:net';
+import { UserError } from '#common/errors.ts';
+
+/** The machine that runs the lab, as every guest behind QEMU's user-mode NAT sees it. */
+export const HOST_SEEN_BY_GUESTS = '10.0.2.2';
+
+/** A port of 127.0.0.1 that nothing listens on. */
+export async function freeTcpPort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (!address || typeof address === 'string') throw new UserError('The system gives no free TCP port.');
+  return address.port;
+}
+
+export async function freeUdpPort(): Promise<number> {
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', reject).bind(0, '127.0.0.1', () => resolve());
+  });
+  const { port } = socket.address();
+  await new Promise<void>((resolve) => socket.close(resolve));
+  return port;
+}

@@ -1,0 +1,127 @@
+/** Reads the words on a screen: a PPM screen dump, scaled up, through tesseract. */
+import { run } from '#common/run.ts';
+
+export interface Picture {
+  width: number;
+  height: number;
+  /** One byte a pixel: brightness. */
+  grey: Uint8Array;
+}
+
+export interface Word {
+  text: string;
+  /** Rectangle in pixels of the screen. */
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+  /** Words of one line of text have the same number. */
+  line: number;
+}
+
+/** Screen fonts are about 10 pixels high; tesseract wants about 30. */
+const SCALE = 2;
+
+/** A binary PPM (P6, 8 bits a colour), as QMP `screendump` writes it. */
+export function parsePpm(data: Uint8Array): Picture {
+  const header = /^P6\s+(\d+)\s+(\d+)\s+255\s/.exec(Buffer.from(data.subarray(0, 64)).toString('latin1'));
+  if (!header) throw new Error('this is not a binary PPM with 8 bits a colour');
+  const width = Number(header[1]);
+  const height = Number(header[2]);
+  const rgb = data.subarray(header[0].length);
+  if (rgb.length < width * height * 3) throw new Error('the PPM is cut short');
+  const grey = new Uint8Array(width * height);
+  for (let i = 0, j = 0; i < grey.length; i++, j += 3) {
+    grey[i] = (299 * (rgb[j] ?? 0) + 587 * (rgb[j + 1] ?? 0) + 114 * (rgb[j + 2] ?? 0)) / 1000;
+  }
+  return { width, height, grey };
+}
+
+/** How much of the screen is not of the colour that the screen has most of, 0 to 1: is there a picture at all? */
+export function filledPart(picture: Picture): number {
+  const counts = new Uint32Array(256);
+  for (const value of picture.grey) counts[value] = (counts[value] ?? 0) + 1;
+  return 1 - Math.max(...counts) / picture.grey.length;
+}
+
+/** Binary PGM of the picture, enlarged by linear interpolation; `inverted` for light text on dark ground. */
+function enlargedPgm(picture: Picture, inverted: boolean): Uint8Array {
+  const { width, height, grey } = picture;
+  const w = width * SCALE;
+  const h = height * SCALE;
+  const header = Buffer.from(`P5\n${w} ${h}\n255\n`, 'latin1');
+  const out = new Uint8Array(header.length + w * h);
+  out.set(header);
+  const flip = inverted ? 255 : 0;
+  for (let y = 0, at = header.length; y < h; y++) {
+    const y0 = Math.floor(y / SCALE);
+    const fy = y / SCALE - y0;
+    const row0 = y0 * width;
+    const row1 = Math.min(y0 + 1, height - 1) * width;
+    for (let x = 0; x < w; x++, at++) {
+      const x0 = Math.floor(x / SCALE);
+      const x1 = Math.min(x0 + 1, width - 1);
+      const fx = x / SCALE - x0;
+      const upper = (grey[row0 + x0] ?? 0) * (1 - fx) + (grey[row0 + x1] ?? 0) * fx;
+      const lower = (grey[row1 + x0] ?? 0) * (1 - fx) + (grey[row1 + x1] ?? 0) * fx;
+      out[at] = flip ^ (upper * (1 - fy) + lower * fy);
+    }
+  }
+  return out;
+}
+
+/** The words that tesseract finds, in its reading order. */
+export async function recogniseWords(picture: Picture, inverted = false): Promise<Word[]> {
+  // 11: sparse text, in no particular order, as on a screen with windows and buttons
+  const { stdout } = await run(['tesseract', 'stdin', 'stdout', '--psm', '11', '--dpi', '150', 'tsv'], {
+    input: enlargedPgm(picture, inverted),
+    env: { OMP_THREAD_LIMIT: '1' },
+    timeoutMs: 120_000,
+  });
+  return parseTsv(stdout);
+}
+
+/** https://tesseract-ocr.github.io/tessdoc/Command-Line-Usage.html#tsv-output: level 5 rows are words. */
+export function parseTsv(tsv: string): Word[] {
+  const words: Word[] = [];
+  const lines = new Map<string, number>();
+  for (const row of tsv.split('\n').slice(1)) {
+    const cells = row.split('\t');
+    const text = cells[11]?.trim();
+    if (cells[0] !== '5' || !text || Number(cells[10]) < 20) continue;
+    const lineKey = cells.slice(1, 5).join('.');
+    const line = lines.get(lineKey) ?? lines.size;
+    lines.set(lineKey, line);
+    const [left = 0, top = 0, width = 0, height = 0] = cells.slice(6, 10).map((n) => Number(n) / SCALE);
+    words.push({ text, left, top, width, height, line });
+  }
+  return words;
+}
+
+/** The words as lines of text. */
+export function textOf(words: readonly Word[]): string {
+  let text = '';
+  let line: number | undefined;
+  for (const word of words) {
+    text += line === undefined ? '' : word.line === line ? ' ' : '\n';
+    text += word.text;
+    line = word.line;
+  }
+  return text;
+}
+
+/** Middle of the first place where the words of `wanted` stand one after the other; letters' case does not matter. */
+export function findWords(words: readonly Word[], wanted: string): { x: number; y: number } | undefined {
+  const parts = wanted.toLowerCase().split(/\s+/);
+  const clean = (text: string) => text.toLowerCase().replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, '');
+  for (let i = 0; i + parts.length <= words.length; i++) {
+    const found = words.slice(i, i + parts.length);
+    if (!found.every((word, k) => clean(word.text) === parts[k])) continue;
+    const left = Math.min(...found.map((w) => w.left));
+    const right = Math.max(...found.map((w) => w.left + w.width));
+    const top = Math.min(...found.map((w) => w.top));
+    const bottom = Math.max(...found.map((w) => w.top + w.height));
+    return { x: (left + right) / 2, y: (top + bottom) / 2 };
+  }
+  return undefined;
+}
