@@ -1,7 +1,7 @@
 import fastifySwagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastifyWebsocket from '@fastify/websocket';
-import { type FastifyBaseLogger, type FastifyReply, fastify } from 'fastify';
+import { type FastifyBaseLogger, type FastifyReply, fastify, LogController } from 'fastify';
 import { addPublicRoutes, addSessionRoutes, addUserRoutes } from './account-routes.ts';
 import { requireToken } from './authorize.ts';
 import { addDesktopRoutes } from './desktop-routes.ts';
@@ -28,7 +28,7 @@ export async function buildApp(services: Services, { tls, log }: AppOptions): Pr
   const base = fastify({
     https: { ...tls, minVersion: 'TLSv1.2' },
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT_BYTES,
     connectionTimeout: SILENT_CONNECTION_MS,
     forceCloseConnections: true,

@@ -16,7 +16,7 @@ export function validatorCompiler(): FastifySchemaCompiler<FastifySchema> {
     const check = ajv.compile(schema as SchemaNode);
     return (value: unknown) => {
       if (check(value)) return { value };
-      return { error: new Error(describe(check.errors?.[0] as DefinedError | undefined, httpPart ?? 'body')) };
+      return { error: new Error(describe(check.errors?.at(-1) as DefinedError | undefined, httpPart ?? 'body')) };
     };
   };
 }
