@@ -23,19 +23,24 @@ import { errors, IdParams, NameParams, nothing, type TypedApp } from './typed.ts
 export function addPublicRoutes(app: TypedApp, services: Services): void {
   const { users, sessions, lockOut, database } = services;
 
-  app.get('/hello', { schema: { summary: 'Which server is this', response: { 200: Hello, ...errors } } }, async () => ({
-    product: 'flexdeploy' as const,
-    version: services.version,
-    serverName: services.serverName,
-    time: new Date(services.now()).toISOString(),
-    setupDone: await users.hasAdministrator(),
-  }));
+  app.get(
+    '/hello',
+    { schema: { summary: 'Which server is this', security: [], response: { 200: Hello, ...errors } } },
+    async () => ({
+      product: 'flexdeploy' as const,
+      version: services.version,
+      serverName: services.serverName,
+      time: new Date(services.now()).toISOString(),
+      setupDone: await users.hasAdministrator(),
+    }),
+  );
 
   app.post(
     '/setup',
     {
       schema: {
         summary: 'Make the first administrator, with the code on the console of the server',
+        security: [],
         body: Setup,
         response: { 201: User, ...errors },
       },
@@ -60,7 +65,7 @@ export function addPublicRoutes(app: TypedApp, services: Services): void {
 
   app.post(
     '/sessions',
-    { schema: { summary: 'Log in', body: LogIn, response: { 201: LoggedIn, ...errors } } },
+    { schema: { summary: 'Log in', security: [], body: LogIn, response: { 201: LoggedIn, ...errors } } },
     async (request, reply) => {
       const { user, password, machine, tunnelPublicKey } = request.body;
       const { name } = await users.authenticate(user, password, peerOf(request));

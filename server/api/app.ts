@@ -8,6 +8,7 @@ import { addDesktopRoutes } from './desktop-routes.ts';
 import { addErrorHandling, answerBrokenHttp, problemOf } from './errors.ts';
 import { addEventRoute } from './events.ts';
 import { addImageRoutes } from './image-routes.ts';
+import { describeApi, swaggerOptions } from './openapi.ts';
 import type { Services } from './services.ts';
 import type { TypedApp } from './typed.ts';
 import { validatorCompiler } from './validation.ts';
@@ -45,7 +46,7 @@ export async function buildApp(services: Services, { tls, log }: AppOptions): Pr
   app.decorateRequest('principal', null);
   addErrorHandling(base as never);
   logRequests(app);
-  await app.register(fastifySwagger, openapiOptions(services.version));
+  await app.register(fastifySwagger, swaggerOptions(services.version));
   await app.register(fastifyWebsocket, {
     options: { maxPayload: 4096, perMessageDeflate: false },
   });
@@ -53,6 +54,7 @@ export async function buildApp(services: Services, { tls, log }: AppOptions): Pr
     async (api) => {
       const scope = api as TypedApp;
       addPublicRoutes(scope, services);
+      scope.get('/openapi.json', { schema: { hide: true } }, () => describeApi(app));
       await scope.register(async (inner) => {
         requireToken(inner, services);
         addSessionRoutes(inner as TypedApp, services);
@@ -80,21 +82,4 @@ function logRequests(app: TypedApp): void {
     const ms = Math.round(reply.elapsedTime);
     request.log[level]({ method, route, status: reply.statusCode, ms, peer: ip, user: principal?.user }, 'request');
   });
-}
-
-function openapiOptions(version: string) {
-  return {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'FlexDeploy server',
-        version,
-        description:
-          'JSON over HTTPS. The certificate is signed by the CA of the server, for the fixed name flexdeploy-server. ' +
-          'The WebSocket /api/v1/events (same bearer token) tells what changes; see common/protocol/client-server.ts.',
-      },
-      components: { securitySchemes: { token: { type: 'http' as const, scheme: 'bearer' } } },
-      security: [{ token: [] }],
-    },
-  };
 }

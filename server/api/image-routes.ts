@@ -31,7 +31,7 @@ export function addImageRoutes(app: TypedApp, { images }: Services): void {
       config,
       schema: {
         summary: 'Import a golden image; the body is the qcow2 or raw file',
-        consumes: ['application/octet-stream'],
+        body: { content: { 'application/octet-stream': { schema: Type.Unsafe<Readable>({}) } } },
         querystring: ImportImageQuery,
         response: { 201: Image, ...errors },
       },

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { pino } from 'pino';
 import { PinnedClient } from '#common/http/pinned-client.ts';
 import { Desktop, Image, LoggedIn } from '#common/protocol/client-server.ts';
+import { VERSION } from '#common/version.ts';
 import { type RunningServer, startServer } from '../../../server/server.ts';
 import { MemoryHosting } from './memory-hosting.ts';
 
@@ -42,7 +43,7 @@ export async function startTestServer(): Promise<TestServer> {
       runtimeFolder: join(folder, 'run'),
       host: '127.0.0.1',
       port: 0,
-      version: '0.0.0-test',
+      version: VERSION,
       hosting,
       log: pino({ level: 'debug' }, { write: (line) => void log.push(line) }),
       now: () => Date.now() + test.ahead,
