@@ -30,6 +30,8 @@ export async function openKiosk(t: Test, size = { width: 1280, height: 800 }): P
   const browser = await launchBrowser();
   t.teardown(() => browser.close());
   const page = await browser.newPage({ viewport: size, reducedMotion: 'reduce' });
+  page.setDefaultTimeout(5000);
+  t.setTimeout(120_000);
   const errors: string[] = [];
   page.on('console', (m) => m.type() === 'error' && errors.push(m.text()));
   page.on('pageerror', (e) => errors.push(String(e)));

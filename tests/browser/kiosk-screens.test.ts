@@ -101,6 +101,8 @@ await t.test('roles, names and contrast are right on every screen (axe, WCAG 2.2
       return result.violations.map((v) => `${v.id}: ${v.nodes.map((n) => `${n.html} ${n.failureSummary}`).join('; ')}`);
     });
     t.same(violations, [], name);
+    const ids = await page.evaluate(() => [...document.querySelectorAll('[id]')].map((e) => e.id));
+    t.equal(new Set(ids).size, ids.length, `${name}: every id is there once`);
   }
 });
 

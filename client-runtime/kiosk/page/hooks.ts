@@ -33,3 +33,14 @@ export function useFirstFocus(target: RefObject<HTMLElement | null>): void {
     target.current?.focus({ preventScroll: true });
   }, [target]);
 }
+
+let ids = 0;
+
+/**
+ * An id for as long as the component lives. Preact's own useId gave two sections that came and went the same one
+ * (11.2.0), and a label that names the wrong thing is worse than none.
+ */
+export function useId(): string {
+  const [id] = useState(() => `id-${++ids}`);
+  return id;
+}

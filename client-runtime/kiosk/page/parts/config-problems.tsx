@@ -1,6 +1,6 @@
-import { useId } from 'preact/hooks';
 import type { ConfigProblem } from '../../protocol.ts';
 import { useKiosk } from '../context.ts';
+import { useId } from '../hooks.ts';
 import { Icon } from './icon.tsx';
 
 /** What is wrong with flexdeploy.json, each thing with what is allowed. Closing it leaves a mark in the status bar. */

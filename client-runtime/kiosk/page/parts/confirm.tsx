@@ -1,5 +1,6 @@
-import { useId, useLayoutEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { useKiosk } from '../context.ts';
+import { useId } from '../hooks.ts';
 import { Button } from './button.tsx';
 
 export interface ConfirmProps {
@@ -22,12 +23,11 @@ export function Confirm({ title, text, action, onConfirm, onCancel }: ConfirmPro
   const titleId = useId();
   const textId = useId();
   useLayoutEffect(() => {
-    const before = document.activeElement;
-    dialog.current?.showModal();
+    const question = dialog.current;
+    question?.showModal();
     cancel.current?.focus();
-    return () => {
-      if (before instanceof HTMLElement) before.focus();
-    };
+    // Closing gives the focus back to where it was; taking the element away without closing does not.
+    return () => question?.close();
   }, []);
   return (
     <dialog

@@ -1,4 +1,5 @@
-import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useId } from '../hooks.ts';
 import { Icon, type IconName } from './icon.tsx';
 
 export interface MenuItem {
@@ -33,7 +34,8 @@ export function Menu({ label, text, icon, items }: MenuProps) {
   const id = useId();
   const entries = () => [...(list.current?.querySelectorAll<HTMLElement>('[role^="menuitem"]') ?? [])];
 
-  useEffect(() => {
+  // Before the next key arrives: a person who knows the way types faster than a frame.
+  useLayoutEffect(() => {
     if (!open) return;
     const all = entries();
     (all.find((e) => e.getAttribute('aria-checked') === 'true') ?? all[0])?.focus();

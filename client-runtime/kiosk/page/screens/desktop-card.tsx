@@ -1,6 +1,6 @@
-import { useId } from 'preact/hooks';
 import type { Desktop } from '#common/protocol/client-server.ts';
 import { useKiosk } from '../context.ts';
+import { useId } from '../hooks.ts';
 import { Button } from '../parts/button.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { memory } from '../texts/format.ts';

@@ -1,6 +1,7 @@
 import type { Ref } from 'preact';
-import { useId, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { useKiosk } from '../context.ts';
+import { useId } from '../hooks.ts';
 import { Icon } from '../parts/icon.tsx';
 
 interface FieldProps {

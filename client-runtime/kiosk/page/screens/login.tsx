@@ -1,7 +1,7 @@
-import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { LoginProblem } from '../../protocol.ts';
 import { useKiosk } from '../context.ts';
-import { secondsUntil, useNow } from '../hooks.ts';
+import { secondsUntil, useId, useNow } from '../hooks.ts';
 import { Icon } from '../parts/icon.tsx';
 import { PasswordField, TextField } from './login-fields.tsx';
 import { LoginProblemMessage } from './login-problem.tsx';

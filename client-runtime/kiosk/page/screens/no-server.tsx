@@ -1,7 +1,7 @@
-import { useId, useRef } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
 import type { LinkProblem } from '../../protocol.ts';
 import { useKiosk } from '../context.ts';
-import { secondsUntil, useFirstFocus, useNow } from '../hooks.ts';
+import { secondsUntil, useFirstFocus, useId, useNow } from '../hooks.ts';
 import { Button } from '../parts/button.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { duration } from '../texts/format.ts';

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
-import { useId, useRef } from 'preact/hooks';
-import { useFirstFocus } from '../hooks.ts';
+import { useRef } from 'preact/hooks';
+import { useFirstFocus, useId } from '../hooks.ts';
 
 /** A screen that mostly tells something: a picture, a title, text, and perhaps something to do. */
 export function Plain({
