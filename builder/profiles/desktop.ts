@@ -1,5 +1,6 @@
 /** The sample desktop: a small, complete graphical Debian. An ordinary system that boots in a VM and, later, natively in a PC. */
 import { BOOT_PACKAGES, CORE_IMAGE_COMMAND } from '../disk-image.ts';
+import { INITRAMFS_COMMANDS } from '../disk-initramfs.ts';
 import { COMMON_PATH_EXCLUDES, COMMON_PATH_INCLUDES, type DiskProfile } from '../profile.ts';
 
 /** `openssl passwd -6 -salt flexdeploy flexdeploy`: a sample's password is no secret, and a random salt would change the image. */
@@ -77,7 +78,8 @@ export const desktop: DiskProfile = {
     ],
     pathExcludes: COMMON_PATH_EXCLUDES,
     pathIncludes: COMMON_PATH_INCLUDES,
-    trim: [],
+    // started when something asks for it on the bus, not at boot
+    trim: ['etc/systemd/system/graphical.target.wants/udisks2.service'],
     users: [],
     chrootCommands: [
       [
@@ -96,6 +98,7 @@ export const desktop: DiskProfile = {
         PASSWORD_HASH,
         'user',
       ],
+      ...INITRAMFS_COMMANDS,
       CORE_IMAGE_COMMAND,
     ],
   },
@@ -117,6 +120,7 @@ export const desktop: DiskProfile = {
     'apt-daily.timer',
     'apt-daily-upgrade.timer',
     'e2scrub_reap.service',
+    'grub-common.service',
     'systemd-networkd-wait-online.service',
     'getty@tty1.service',
   ],

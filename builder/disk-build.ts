@@ -1,0 +1,79 @@
+/** The recipe of disk images: root layer, app files over it, one qcow2. */
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from '#common/run.ts';
+import { stageApp, stageNode } from './app-layer.ts';
+import { publishArtefacts } from './artefacts.ts';
+import { type BuildContext, SOURCE_DATE_EPOCH } from './context.ts';
+import { debugFiles } from './debug-layer.ts';
+import { type DiskLayout, diskLayout, fstab, grubConfig, makeDiskImage } from './disk-image.ts';
+import type { DiskProfile } from './profile.ts';
+import { rootLayer, unpackRootLayer } from './root-layer.ts';
+
+/** Makes the disk of a system that is installed on it, and returns the folder with `NAME.qcow2` and manifest. */
+export async function buildDisk(ctx: BuildContext, profile: DiskProfile): Promise<string> {
+  const { progress, workFolder, signal } = ctx;
+  const layer = await rootLayer(ctx, profile.root);
+  const layout = diskLayout(profile.name, profile.diskGiB);
+  const root = join(workFolder, 'disk-root');
+  const out = join(workFolder, 'out');
+  await mkdir(out);
+
+  await progress.step('Unpack the root layer', () => unpackRootLayer(ctx, layer, root));
+  await progress.step('Bundle the programs and add the files of the profile', async () => {
+    const app = join(workFolder, 'disk-app');
+    await mkdir(app);
+    await stageApp(ctx, profile, app);
+    if (profile.withNode) await stageNode(app);
+    if (ctx.options.debug) await debugFiles(app);
+    await run(['cp', '-r', '--preserve=mode,links', '--remove-destination', `${app}/.`, root], { signal });
+    await systemFiles(root, profile, layout);
+    await fixTimes(root, signal);
+  });
+  await progress.step('Write the disk', () =>
+    makeDiskImage({
+      root,
+      layout,
+      output: join(out, `${profile.name}.qcow2`),
+      workFolder,
+      sourceDateEpoch: SOURCE_DATE_EPOCH,
+      signal,
+    }),
+  );
+  await rm(root, { recursive: true, force: true });
+  return publishArtefacts(ctx, profile, {
+    folder: out,
+    packages: layer.packages,
+    layers: [{ name: '00-root', squashfs: layer.squashfs }],
+    date: SOURCE_DATE_EPOCH,
+  });
+}
+
+/** What depends on the disk's layout or on the profile's name. */
+async function systemFiles(root: string, profile: DiskProfile, layout: DiskLayout): Promise<void> {
+  await mkdir(join(root, 'boot/grub'), { recursive: true });
+  await writeFile(join(root, 'boot/grub/grub.cfg'), grubConfig(layout, profile.title, profile.kernelCommandLine));
+  await writeFile(join(root, 'etc/default/grub'), defaultGrub(profile.kernelCommandLine));
+  await writeFile(join(root, 'etc/fstab'), fstab(layout));
+  await writeFile(join(root, 'etc/hostname'), `flexdeploy-${profile.name}\n`);
+  const hosts = await readFile(join(root, 'etc/hosts'), 'utf8').catch(() => '');
+  if (!hosts.includes('flexdeploy-')) {
+    await writeFile(
+      join(root, 'etc/hosts'),
+      `127.0.0.1 localhost\n127.0.1.1 flexdeploy-${profile.name}\n::1 localhost ip6-localhost\n`,
+    );
+  }
+}
+
+/** What update-grub reads when the running system installs another kernel: same command line, no waiting. */
+function defaultGrub(kernelCommandLine: readonly string[]): string {
+  return `GRUB_DEFAULT=0\nGRUB_TIMEOUT=0\nGRUB_DISTRIBUTOR=Debian\nGRUB_CMDLINE_LINUX_DEFAULT=""\nGRUB_CMDLINE_LINUX="${kernelCommandLine.join(' ')}"\nGRUB_DISABLE_OS_PROBER=true\n`;
+}
+
+/** No file is newer than the date of the build. Equal dates also tell systemd that its caches are up to date. */
+async function fixTimes(root: string, signal: AbortSignal): Promise<void> {
+  const date = `@${SOURCE_DATE_EPOCH}`;
+  await run(['find', root, '-newermt', date, '-exec', 'touch', '--no-dereference', '--date', date, '{}', '+'], {
+    signal,
+  });
+}
