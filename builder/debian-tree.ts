@@ -25,6 +25,10 @@ export interface TreeOptions {
   report: StepReport;
 }
 
+/** An `extract` tree has no dpkg database: its packages are those with a folder in /usr/share/doc, as apt knows them. */
+const UNPACKED_LIST = 'unpacked-packages';
+const LIST_UNPACKED = `ls "$1/usr/share/doc" | APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" xargs apt-cache show --no-all-versions >"$1/${UNPACKED_LIST}"`;
+
 /** Makes the tree; downloaded packages are kept in the cache and used again. Needs root. */
 export async function debootstrapTree(ctx: BuildContext, options: TreeOptions): Promise<InstalledPackage[]> {
   const debs = ctx.cache.debs;
@@ -47,7 +51,9 @@ export async function debootstrapTree(ctx: BuildContext, options: TreeOptions): 
     ...(options.pathExcludes ?? []).map((p) => `--dpkgopt=path-exclude=${p}`),
     ...(options.pathIncludes ?? []).map((p) => `--dpkgopt=path-include=${p}`),
     `--setup-hook=mkdir -p ${archives} && ${link(debs, archives)}`,
-    `--customize-hook=${link(archives, debs)}`,
+    // mmdebstrap runs no customize hooks for `extract`
+    `--${options.variant === 'extract' ? 'extract' : 'customize'}-hook=${link(archives, debs)}`,
+    ...(options.variant === 'extract' ? [`--extract-hook=${LIST_UNPACKED}`] : []),
     ...options.sources.slice(0, 1).map((s) => s.suite),
     options.folder,
     ...options.sources.map(sourceLine),
@@ -64,7 +70,8 @@ export async function debootstrapTree(ctx: BuildContext, options: TreeOptions): 
   } catch (error) {
     throw explainFailure(error);
   }
-  return installedPackages(join(options.folder, 'var/lib/dpkg/status'));
+  const list = options.variant === 'extract' ? UNPACKED_LIST : 'var/lib/dpkg/status';
+  return parseStatus(await readFile(join(options.folder, list), 'utf8'));
 }
 
 /** The same failure in words that say what to do, where the cause is a usual one. */
@@ -99,11 +106,6 @@ function explainFailure(error: unknown): unknown {
     });
   }
   return error;
-}
-
-/** The packages in a dpkg status file, sorted by name. For `extract` trees, which have none, use {@link extractedPackages}. */
-export async function installedPackages(statusFile: string): Promise<InstalledPackage[]> {
-  return parseStatus(await readFile(statusFile, 'utf8').catch(() => ''));
 }
 
 /** Package, version and size of every paragraph of a dpkg status (or `dpkg-deb --field`) text, sorted by name. */

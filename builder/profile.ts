@@ -9,8 +9,8 @@ export type Bundle =
   | { kind: 'node'; entry: string; to: string }
   /** One classic script for gjs (`imports.gi` stays outside). */
   | { kind: 'gjs'; entry: string; to: string }
-  /** `main.js` and `main.css` from `entry`, and every `.html`, `.svg`, `.png`, `.woff2` beside it, into the folder `to`. */
-  | { kind: 'page'; entry: string; to: string };
+  /** A page; `make` writes its files into a folder, which becomes `to`. */
+  | { kind: 'page'; make: (outDir: string) => Promise<void>; to: string };
 
 /** A file that is written by the build and is not in the repository. `mode` in octal, 0o644 unless told. */
 export interface ExtraFile {

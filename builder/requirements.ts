@@ -1,55 +1,82 @@
-import { readFile } from 'node:fs/promises';
+/** What a build needs from the machine: checked before anything is done, with what to do about it. */
+
+import { spawn } from 'node:child_process';
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
 import { UserError } from '#common/errors.ts';
-import { run } from '#common/run.ts';
+import type { Profile } from './profile.ts';
 
-const LIST = new URL('./debian-packages.txt', import.meta.url);
+/** Tool -> the Debian package that has it. */
+const TOOLS: Record<Profile['kind'] | 'all', Record<string, string>> = {
+  all: {
+    mmdebstrap: 'mmdebstrap',
+    mksquashfs: 'squashfs-tools',
+    unsquashfs: 'squashfs-tools',
+    chroot: 'coreutils',
+    xz: 'xz-utils',
+    'apt-get': 'apt',
+  },
+  live: { xorriso: 'xorriso', mcopy: 'mtools', 'mkfs.vfat': 'dosfstools' },
+  disk: { 'mkfs.ext4': 'e2fsprogs', 'qemu-img': 'qemu-utils' },
+};
 
-/** The Debian packages that the project needs on the machine it is built and tested on. */
-export async function requiredDebianPackages(): Promise<string[]> {
-  const text = await readFile(LIST, 'utf8');
-  return text
-    .split('\n')
-    .map((line) => line.replace(/#.*/, '').trim())
-    .filter((line) => line !== '');
+/** @throws UserError naming every tool that is missing, and the one command that brings them */
+export async function assertRequirements(profile: Profile): Promise<void> {
+  const missing: string[] = [];
+  const packages = new Set<string>();
+  for (const [tool, debianPackage] of Object.entries({ ...TOOLS.all, ...TOOLS[profile.kind] })) {
+    if (await findTool(tool)) continue;
+    missing.push(tool);
+    packages.add(debianPackage);
+  }
+  if (missing.length === 0) return;
+  throw new UserError(`missing on this machine: ${missing.join(', ')}`, {
+    hint: `Run: apt-get install ${[...packages].join(' ')}`,
+  });
+}
+
+/** Path of a program, like `command -v`; /usr/sbin and /sbin count even when PATH lacks them. */
+export async function findTool(name: string): Promise<string | undefined> {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  for (const folder of folders) {
+    const path = join(folder, name);
+    if (
+      await access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return path;
+  }
+  return undefined;
 }
 
 /**
- * Installs what is missing of {@link requiredDebianPackages}, as root or through sudo. Asks nothing.
- * @throws UserError with the command to type when it cannot install
+ * Installing packages into a folder and keeping their owners needs root. Without it, runs this same command again
+ * through sudo (which may ask for the password) and returns true: the work is done, or the exit code says it is not.
+ * @throws UserError when there is no sudo
  */
-export async function ensureDebianPackages(): Promise<void> {
-  const wanted = await requiredDebianPackages();
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholders
-  const { stdout } = await run(['dpkg-query', '-W', '-f', '${Package} ${db:Status-Status}\n', ...wanted], {
-    okExitCodes: [0, 1],
-  }).catch((cause: unknown) => {
-    throw new UserError('This machine has no dpkg: FlexDeploy is built and tested on Debian 12 or 13.', { cause });
+export async function becomeRoot(): Promise<boolean> {
+  process.env.PATH = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
+  if (process.getuid?.() === 0) return false;
+  if (!(await findTool('sudo'))) {
+    throw new UserError('building images needs root, and there is no sudo on this machine', {
+      hint: 'Run the same command as root.',
+    });
+  }
+  const keep = ['PATH', 'XDG_CACHE_HOME', 'HOME'].flatMap((name) =>
+    process.env[name] ? [`${name}=${process.env[name]}`] : [],
+  );
+  const flags = process.stdin.isTTY ? [] : ['-n'];
+  const child = spawn('sudo', [...flags, 'env', ...keep, process.execPath, ...process.argv.slice(1)], {
+    stdio: 'inherit',
   });
-  const installed = new Set(stdout.split('\n').flatMap((l) => (l.endsWith(' installed') ? [l.split(' ')[0]] : [])));
-  const missing = wanted.filter((name) => !installed.has(name));
-  if (missing.length === 0) return;
-  const byHand = `apt-get install --no-install-recommends ${missing.join(' ')}`;
-  const asRoot: string[] = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
-  if (asRoot.length > 0) {
-    await run(['sudo', '-n', 'true']).catch((cause: unknown) => {
-      throw new UserError(`Debian packages are missing (${missing.join(', ')}), and installing them needs root.`, {
-        hint: `Run this as root or with sudo that asks no password, or type: ${byHand}`,
-        cause,
-      });
-    });
-  }
-  console.error(`Installing ${missing.length} Debian packages: ${missing.join(' ')}`);
-  const aptGet = (...args: string[]) =>
-    run([...asRoot, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q', ...args] as [string, ...string[]], {
-      timeoutMs: 30 * 60_000,
-    });
-  try {
-    await aptGet('update');
-    await aptGet('install', '-y', '--no-install-recommends', ...missing);
-  } catch (cause) {
-    throw new UserError(`The Debian packages could not be installed.\n${String(cause)}`, {
-      hint: `Check the network and the package sources, or type: ${byHand}`,
-      cause,
-    });
-  }
+  const code = await new Promise<number>((resolve) =>
+    child.on('close', (c) => resolve(c ?? 1)).on('error', () => resolve(1)),
+  );
+  if (code === 1 && flags.length > 0)
+    console.error('Building images needs root; run the same command as root, or let sudo work without a password.');
+  process.exitCode = code;
+  return true;
 }

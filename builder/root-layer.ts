@@ -11,6 +11,7 @@ import { debootstrapTree, type InstalledPackage } from './debian-tree.ts';
 import { debianSources, releaseDigests, sourceLine } from './mirror.ts';
 import type { RootSpec } from './profile.ts';
 import { makeSquashfs } from './squashfs.ts';
+import { addUsers } from './users.ts';
 
 /** Grows when this file's recipe changes what comes out. */
 const RECIPE = 1;
@@ -51,13 +52,9 @@ export async function rootLayer(
         pathIncludes: spec.pathIncludes,
         report,
       });
-      await addUsers(root, spec);
+      await addUsers(root, spec.users);
       for (const argv of spec.chrootCommands) {
-        await run(['chroot', root, ...argv], {
-          timeoutMs: 600_000,
-          signal: ctx.signal,
-          env: { SOURCE_DATE_EPOCH: String(SOURCE_DATE_EPOCH) },
-        });
+        await runInRoot(ctx, root, argv);
       }
       await finish.work(root);
       await cleanTree(root, spec.trim);
@@ -82,35 +79,15 @@ export async function unpackRootLayer(ctx: BuildContext, layer: RootLayer, folde
   });
 }
 
-/** Accounts as the profile wants them, with fixed numbers, locked, and no account's password usable. */
-async function addUsers(root: string, spec: RootSpec): Promise<void> {
-  for (const user of spec.users) {
-    for (const [index, group] of user.groups.entries()) {
-      await run(['chroot', root, 'groupadd', '--system', '--force', '--gid', String(900 + index), group], {
-        okExitCodes: [0, 4, 9],
-      });
-    }
-    await run([
-      'chroot',
-      root,
-      'useradd',
-      '--uid',
-      String(user.uid),
-      '--user-group',
-      '--home-dir',
-      user.home,
-      '--no-create-home',
-      '--shell',
-      '/usr/sbin/nologin',
-      ...(user.groups.length > 0 ? ['--groups', user.groups.join(',')] : []),
-      user.name,
-    ]);
-  }
-  await run(['chroot', root, 'passwd', '--lock', 'root']);
-  // the day of the last password change must not be today's
-  const shadow = join(root, 'etc/shadow');
-  const day = Math.floor(SOURCE_DATE_EPOCH / 86_400);
-  await writeFile(shadow, (await readFile(shadow, 'utf8')).replace(/^([^:]*:[^:]*):\d*:/gm, `$1:${day}:`));
+/** Runs a program inside a root tree, with /proc, /sys and /dev for as long as it runs. */
+export async function runInRoot(ctx: BuildContext, root: string, argv: readonly string[]): Promise<void> {
+  const mounts =
+    'mount -t proc proc "$0/proc" && mount -t sysfs sysfs "$0/sys" && mount --bind /dev "$0/dev" && exec chroot "$0" "$@"';
+  await run(['unshare', '--mount', '--pid', '--fork', 'sh', '-c', mounts, root, ...argv], {
+    timeoutMs: 600_000,
+    signal: ctx.signal,
+    env: { SOURCE_DATE_EPOCH: String(SOURCE_DATE_EPOCH) },
+  });
 }
 
 /** What installing leaves behind and no image needs, or what would differ the next time. */

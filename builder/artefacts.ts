@@ -1,0 +1,82 @@
+/** The last step: manifest, then everything appears in the output folder at once. */
+import { cp, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { BuildContext } from './context.ts';
+import type { InstalledPackage } from './debian-tree.ts';
+import { type Layer, sha256File } from './initrd.ts';
+import type { Profile } from './profile.ts';
+
+export interface Manifest {
+  profile: string;
+  version: string;
+  suite: string;
+  debug: boolean;
+  /** ISO date that all files bear. */
+  date: string;
+  files: { name: string; bytes: number; sha256: string }[];
+  layers: { name: string; bytes: number; sha256: string }[];
+  packages: InstalledPackage[];
+}
+
+/** Name of the folder below the output folder: `client`, `client-debug`. */
+export function artefactFolder(profile: string, debug: boolean): string {
+  return debug ? `${profile}-debug` : profile;
+}
+
+/**
+ * Writes manifest.json beside the finished files and moves them to the output folder, replacing the last build whole.
+ * @returns the folder
+ */
+export async function publishArtefacts(
+  ctx: BuildContext,
+  profile: Profile,
+  made: { folder: string; packages: readonly InstalledPackage[]; layers: readonly Layer[]; date: number },
+): Promise<string> {
+  return ctx.progress.step('Write the manifest', async () => {
+    const describe = async (path: string, name: string) => ({
+      name,
+      bytes: (await stat(path)).size,
+      sha256: await sha256File(path),
+    });
+    const manifest: Manifest = {
+      profile: profile.name,
+      version: ctx.version,
+      suite: ctx.options.suite,
+      debug: ctx.options.debug,
+      date: new Date(made.date * 1000).toISOString(),
+      files: [],
+      layers: [],
+      packages: [...made.packages].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    };
+    for (const name of (await readdir(made.folder)).sort())
+      manifest.files.push(await describe(join(made.folder, name), name));
+    for (const layer of made.layers) manifest.layers.push(await describe(layer.squashfs, layer.name));
+    await writeFile(join(made.folder, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+
+    const to = join(ctx.options.outFolder, artefactFolder(profile.name, ctx.options.debug));
+    // the work folder may be on another file system than the checkout
+    const near = `${to}.new-${process.pid}`;
+    const old = `${to}.old-${process.pid}`;
+    await mkdir(ctx.options.outFolder, { recursive: true });
+    ctx.cleanup.add('remove unfinished artefacts', () => rm(near, { recursive: true, force: true }));
+    await cp(made.folder, near, { recursive: true });
+    for (const name of await readdir(near)) await syncFile(join(near, name));
+    await rename(to, old).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+    await rename(near, to);
+    await rm(old, { recursive: true, force: true });
+    return to;
+  });
+}
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } catch (cause) {
+    throw new Error(`${basename(path)} cannot be written out`, { cause });
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,43 @@
+/** The recipes: what is done for a profile, one call a step. */
+import { cp, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stageApp, stageNode } from './app-layer.ts';
+import { publishArtefacts } from './artefacts.ts';
+import { bootFiles } from './boot-files.ts';
+import { type BuildContext, SOURCE_DATE_EPOCH } from './context.ts';
+import { debugFiles } from './debug-layer.ts';
+import { type Layer, makeInitrd } from './initrd.ts';
+import { makeIso } from './iso.ts';
+import { installKernelModules } from './kernel-modules.ts';
+import type { LiveProfile } from './profile.ts';
+import { rootLayer } from './root-layer.ts';
+import { folderLayer, nodeLayer } from './small-layers.ts';
+
+/** Makes the live system and returns the folder with ISO, kernel, initrd and manifest. */
+export async function buildLive(ctx: BuildContext, profile: LiveProfile): Promise<string> {
+  const boot = await bootFiles(ctx);
+  const root = await rootLayer(ctx, profile.root, {
+    key: { kernel: boot.kernelVersion, packages: boot.packages, modules: profile.modules },
+    work: (tree) => installKernelModules(ctx, boot, profile.modules, tree),
+  });
+  const layers: Layer[] = [{ name: '00-root', squashfs: root.squashfs }];
+  if (profile.withNode) layers.push({ name: '05-node', squashfs: await nodeLayer(ctx, stageNode) });
+  layers.push({
+    name: '10-app',
+    squashfs: await folderLayer(ctx, 'Bundle the programs and pages', (folder) => stageApp(ctx, profile, folder)),
+  });
+  if (ctx.options.debug)
+    layers.push({ name: '20-debug', squashfs: await folderLayer(ctx, 'Add the debug shell', debugFiles) });
+
+  const out = join(ctx.workFolder, 'out');
+  await mkdir(out);
+  await cp(join(boot.folder, 'vmlinuz'), join(out, 'vmlinuz'));
+  await makeInitrd(ctx, boot, layers, join(out, 'initrd.img'));
+  await makeIso(ctx, profile, boot, out);
+  return publishArtefacts(ctx, profile, {
+    folder: out,
+    packages: [...root.packages, ...boot.packages],
+    layers,
+    date: SOURCE_DATE_EPOCH,
+  });
+}
