@@ -1,0 +1,297 @@
+/** The back half of the server: storage, tunnels, firewall and desktops behind the one interface `Hosting`. */
+import { EventEmitter } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import { messageOf, UserError } from '#common/errors.ts';
+import { logicalVolumes } from '#common/lvm/lvm.ts';
+import type { DesktopState, TunnelConfig, ViewerTicket } from '#common/protocol/client-server.ts';
+import { run } from '#common/run.ts';
+import { listUnits } from '#common/systemd/transient.ts';
+import { applyRules } from '../firewall/firewall.ts';
+import { type DesktopRecord, type Hosting, HostingError, type ImportRequest, type TunnelRequest } from '../hosting.ts';
+import { importImage, removeImage, removeLeftovers, requireSpace, spaceProblem } from '../storage/images.ts';
+import { GROUP, openPool, type PoolStatus, poolStatus } from '../storage/pool.ts';
+import { SERVER_ADDRESS, TUNNEL_NETWORK } from '../tunnel/addresses.ts';
+import { TUNNEL_INTERFACE, Tunnels } from '../tunnel/tunnels.ts';
+import { HostedDesktop } from './desktop.ts';
+import { type Folders, idOfUnit } from './places.ts';
+import { allowDesktopUser } from './udev.ts';
+import { DESKTOP_USER, OVERHEAD_MIB } from './unit.ts';
+
+/** The first screen's TCP port: SPICE's and VNC's traditional one. */
+const FIRST_PORT = 5900;
+const LAST_PORT = 9899;
+/** Milliseconds between two looks at tunnels and pool. */
+const LOOK_EVERY = 15_000;
+/** MiB of memory that stay for the server itself. */
+const RESERVED_MIB = 192;
+
+export interface HostingOptions {
+  folders: Folders;
+  log: Logger;
+  /** UDP. */
+  tunnelPort: number;
+  /** TCP ports that everybody may reach: the API's, and what the administrator adds. */
+  openTcpPorts: readonly number[];
+  /** Serial number or WWN of the data disk; the only empty disk unless given. */
+  dataDisk?: string;
+}
+
+export interface HostingStatus {
+  storage: PoolStatus;
+  /** Why desktops cannot run at all; undefined when they can. */
+  virtualisationProblem: string | undefined;
+}
+
+export class ServerHosting implements Hosting {
+  #options: HostingOptions;
+  #owner: { uid: number; gid: number };
+  #tunnels: Tunnels;
+  #storage: PoolStatus;
+  #desktops = new Map<string, HostedDesktop>();
+  #changes = new EventEmitter<{ change: [string]; dead: [string] }>();
+  #timer: NodeJS.Timeout | undefined;
+  #told = new Set<string>();
+
+  private constructor(
+    options: HostingOptions,
+    parts: { owner: { uid: number; gid: number }; tunnels: Tunnels; storage: PoolStatus },
+  ) {
+    this.#options = options;
+    this.#owner = parts.owner;
+    this.#tunnels = parts.tunnels;
+    this.#storage = parts.storage;
+  }
+
+  /**
+   * Sets everything up that is missing: data disk, tunnel interface, firewall. Storage that is not usable does not
+   * stop the server: it is reported by {@link status} and by everything that needs it.
+   * @throws UserError when tunnel or firewall cannot be set up: without them nothing would be safe
+   */
+  static async create(options: HostingOptions): Promise<ServerHosting> {
+    const { log, folders } = options;
+    const owner = await userId(DESKTOP_USER);
+    await allowDesktopUser(DESKTOP_USER);
+    const storage = await openStorage(options);
+    if (storage.kind === 'ready') {
+      const leftovers = await removeLeftovers();
+      if (leftovers.length > 0) log.warn({ leftovers }, 'removed what unfinished imports left');
+    }
+    const tunnels = await Tunnels.open({ stateFolder: folders.state, port: options.tunnelPort });
+    return new ServerHosting(options, { owner, tunnels, storage });
+  }
+
+  async recover(known: { desktops: DesktopRecord[]; tunnels: Required<TunnelRequest>[] }): Promise<void> {
+    const { log } = this.#options;
+    const units = (await listUnits('flexdeploy-desktop-*.service')).map(idOfUnit).filter((id) => id !== undefined);
+    const ids = new Set([...known.desktops.map((d) => d.id), ...units]);
+    // Found again one by one and not through `become`: a machine that runs is never touched here.
+    await Promise.all([...ids].map((id) => this.#desktop(id).find()));
+    for (const id of units) {
+      if (!known.desktops.some((d) => d.id === id)) log.warn({ desktop: id }, 'a desktop runs that is not known');
+    }
+    await this.#reportUnknownDisks(known.desktops);
+    await this.#tunnels.restore(known.tunnels);
+    await this.#applyFirewall();
+    this.#timer = setInterval(() => void this.#look(), LOOK_EVERY);
+  }
+
+  /** For the console and the administrator: what works, and what does not and why. */
+  async status(): Promise<HostingStatus> {
+    if (this.#storage.kind === 'ready') this.#storage = await poolStatus();
+    return { storage: this.#storage, virtualisationProblem: await virtualisationProblem() };
+  }
+
+  desktopState(id: string): DesktopState {
+    return this.#desktops.get(id)?.state ?? { kind: 'off' };
+  }
+
+  onChange(listener: (id: string) => void): () => void {
+    this.#changes.on('change', listener);
+    return () => this.#changes.off('change', listener);
+  }
+
+  async create(desktop: DesktopRecord): Promise<void> {
+    this.#requireStorage();
+    const hosted = this.#desktop(desktop.id);
+    try {
+      await hosted.become({ kind: 'created', desktop });
+    } catch (error) {
+      await this.remove(desktop.id);
+      throw error;
+    }
+  }
+
+  async start(desktop: DesktopRecord): Promise<void> {
+    const hosted = this.#desktop(desktop.id);
+    if (hosted.state.kind === 'running' || hosted.state.kind === 'starting') return;
+    if (hosted.state.kind === 'stopping') {
+      throw new HostingError('conflict', 'the desktop is shutting down', { hint: 'Try again when it is off.' });
+    }
+    this.#requireStorage();
+    await requireSpace();
+    const problem = (await virtualisationProblem()) ?? (await memoryProblem(desktop.memoryMiB));
+    if (problem) throw new HostingError('unavailable', problem);
+    hosted.start({ kind: 'running', desktop });
+  }
+
+  async shutDown(id: string): Promise<void> {
+    await this.#desktops.get(id)?.shutDown();
+  }
+
+  async forceOff(id: string): Promise<void> {
+    await this.#desktops.get(id)?.forceOff();
+  }
+
+  async remove(id: string): Promise<void> {
+    const hosted = this.#desktop(id);
+    await hosted.forceOff();
+    await hosted.become({ kind: 'absent' });
+    hosted.close();
+    this.#desktops.delete(id);
+  }
+
+  async ticketFor(id: string, peerAddress: string): Promise<ViewerTicket> {
+    if (!this.#tunnels.hasAddress(peerAddress)) {
+      throw new HostingError('conflict', 'this session has no tunnel', { hint: 'Log in again.' });
+    }
+    const hosted = this.#desktops.get(id);
+    if (!hosted) throw new HostingError('conflict', 'the desktop is not running', { hint: 'Start it first.' });
+    const { password, port, expiresAt } = await hosted.ticket(peerAddress);
+    return { protocol: 'spice', host: SERVER_ADDRESS, port, password, expiresAt: new Date(expiresAt).toISOString() };
+  }
+
+  async importImage(request: ImportRequest): Promise<{ diskBytes: number; sha256: string }> {
+    this.#requireStorage();
+    return await importImage(request);
+  }
+
+  async removeImage(name: string): Promise<void> {
+    if (this.#storage.kind === 'ready') await removeImage(name);
+  }
+
+  async openTunnel(request: TunnelRequest): Promise<TunnelConfig> {
+    this.#told.delete(request.sessionId);
+    return await this.#tunnels.add(request);
+  }
+
+  async closeTunnel(sessionId: string): Promise<void> {
+    const address = await this.#tunnels.remove(sessionId);
+    this.#told.delete(sessionId);
+    if (address === undefined) return;
+    for (const desktop of this.#desktops.values()) await desktop.expel(address);
+  }
+
+  onTunnelDead(listener: (sessionId: string) => void): () => void {
+    this.#changes.on('dead', listener);
+    return () => this.#changes.off('dead', listener);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    for (const desktop of this.#desktops.values()) desktop.close();
+    this.#changes.removeAllListeners();
+  }
+
+  #desktop(id: string): HostedDesktop {
+    const there = this.#desktops.get(id);
+    if (there) return there;
+    const { folders, log } = this.#options;
+    const desktop = new HostedDesktop({
+      id,
+      folders,
+      log,
+      owner: this.#owner,
+      storage: () => this.#storage.kind === 'ready',
+      freePort: () => this.#freePort(),
+      onChange: () => this.#changes.emit('change', id),
+    });
+    this.#desktops.set(id, desktop);
+    return desktop;
+  }
+
+  #freePort(): number {
+    const taken = new Set([...this.#desktops.values()].map((d) => d.port));
+    for (let port = FIRST_PORT; port <= LAST_PORT; port++) if (!taken.has(port)) return port;
+    throw new HostingError('unavailable', 'no port is free for the desktop’s screen');
+  }
+
+  #requireStorage(): void {
+    if (this.#storage.kind === 'ready') return;
+    const problem = spaceProblem(this.#storage);
+    if (problem) throw problem;
+  }
+
+  async #applyFirewall(): Promise<void> {
+    await applyRules({
+      tunnelInterface: TUNNEL_INTERFACE,
+      tunnelNetwork: TUNNEL_NETWORK,
+      tunnelPort: this.#options.tunnelPort,
+      openTcpPorts: this.#options.openTcpPorts,
+      desktopUser: this.#owner.uid,
+      openings: [...this.#desktops.values()].flatMap((d) => d.openings).filter((o) => this.#tunnels.hasAddress(o.peer)),
+    });
+  }
+
+  async #reportUnknownDisks(desktops: readonly DesktopRecord[]): Promise<void> {
+    if (this.#storage.kind !== 'ready') return;
+    const known = new Set(desktops.map((d) => `desk-${d.id}`));
+    const unknown = (await logicalVolumes(GROUP)).map((v) => v.name).filter((n) => /^desk-/.test(n) && !known.has(n));
+    if (unknown.length > 0) this.#options.log.warn({ unknown }, 'disks of desktops that are not known; left alone');
+  }
+
+  /** What has to be looked at now and then, since nobody tells: silent PCs, and how full the pool is. */
+  async #look(): Promise<void> {
+    const { log } = this.#options;
+    try {
+      for (const session of await this.#tunnels.dead()) {
+        if (this.#told.has(session)) continue;
+        this.#told.add(session);
+        log.info({ session }, 'nothing heard from this PC for a while');
+        this.#changes.emit('dead', session);
+      }
+      if (this.#storage.kind !== 'ready') return;
+      this.#storage = await poolStatus();
+      if (spaceProblem(this.#storage)) log.warn({ storage: this.#storage }, 'the storage is nearly full');
+      else for (const desktop of this.#desktops.values()) await desktop.resumeIfPaused();
+    } catch (err) {
+      log.warn({ err }, 'looking after tunnels and storage');
+    }
+  }
+}
+
+async function openStorage({ dataDisk, log }: HostingOptions): Promise<PoolStatus> {
+  let status: PoolStatus;
+  try {
+    status = await openPool(dataDisk === undefined ? {} : { dataDisk });
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    status = { kind: 'unavailable', reason: messageOf(error), hint: 'Look at the output of vgs, lvs and lsblk.' };
+  }
+  if (status.kind === 'ready') log.info({ storage: status }, 'storage is ready');
+  else log.error({ storage: status }, 'there is no storage for desktops');
+  return status;
+}
+
+async function userId(name: string): Promise<{ uid: number; gid: number }> {
+  const { stdout, code } = await run(['getent', 'passwd', name], { okExitCodes: [0, 2] });
+  const [, , uid, gid] = stdout.split(':');
+  if (code !== 0 || uid === undefined || gid === undefined) {
+    throw new UserError(`the user ${name} that desktops run as does not exist`, { hint: 'Make it: systemd-sysusers' });
+  }
+  return { uid: Number(uid), gid: Number(gid) };
+}
+
+async function virtualisationProblem(): Promise<string | undefined> {
+  const { code } = await run(['test', '-c', '/dev/kvm'], { okExitCodes: [0, 1] });
+  if (code === 0) return undefined;
+  return 'this server cannot run desktops: there is no /dev/kvm (switch virtualisation on in its firmware settings)';
+}
+
+/** Whether this much more memory can be had now, MiB. */
+async function memoryProblem(memoryMiB: number): Promise<string | undefined> {
+  const available = Number((await readFile('/proc/meminfo', 'utf8')).match(/^MemAvailable:\s+(\d+) kB$/m)?.[1]) / 1024;
+  const needed = memoryMiB + OVERHEAD_MIB / 4 + RESERVED_MIB;
+  if (!(available < needed)) return undefined;
+  return `the server has not enough memory left: the desktop needs ${needed} MiB and ${Math.floor(available)} MiB are free`;
+}

@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import { type Static, Type } from 'typebox';
+import { Value } from 'typebox/value';
+import { UserError } from '#common/errors.ts';
+import { ServerHosting } from './hosting.ts';
+
+/** What an administrator may set in /etc/flexdeploy/server.json. Every key is optional. */
+const ServerSettings = Type.Object(
+  {
+    dataDisk: Type.Optional(Type.String({ minLength: 1, description: 'serial number or WWN of the data disk' })),
+    tunnelPort: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535, description: 'UDP; 51820 unless given' })),
+    openTcpPorts: Type.Optional(
+      Type.Array(Type.Integer({ minimum: 1, maximum: 65535 }), { description: 'beside the API: 22 for SSH' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+type ServerSettings = Static<typeof ServerSettings>;
+
+const SETTINGS_FILE = '/etc/flexdeploy/server.json';
+
+/** UDP port that WireGuard uses unless the settings say something else. */
+const TUNNEL_PORT = 51820;
+
+/** The server's own Hosting: real disks, machines, tunnels and firewall of the machine it runs on. Needs root. */
+export async function openHosting(options: {
+  stateFolder: string;
+  runtimeFolder: string;
+  log: Logger;
+  /** TCP; 443 unless told. */
+  apiPort?: number;
+}): Promise<ServerHosting> {
+  const settings = await readSettings();
+  return await ServerHosting.create({
+    folders: { state: options.stateFolder, run: options.runtimeFolder },
+    log: options.log,
+    tunnelPort: settings.tunnelPort ?? TUNNEL_PORT,
+    openTcpPorts: [options.apiPort ?? 443, ...(settings.openTcpPorts ?? [])],
+    ...(settings.dataDisk !== undefined && { dataDisk: settings.dataDisk }),
+  });
+}
+
+async function readSettings(): Promise<ServerSettings> {
+  let text: string;
+  try {
+    text = await readFile(SETTINGS_FILE, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw error;
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new UserError(`${SETTINGS_FILE} is not JSON`, { cause });
+  }
+  if (Value.Check(ServerSettings, value)) return value;
+  const [problem] = Value.Errors(ServerSettings, value);
+  throw new UserError(`${SETTINGS_FILE}: ${problem?.instancePath ?? ''} ${problem?.message ?? 'is not valid'}`, {
+    hint: 'Allowed: dataDisk (text), tunnelPort (number), openTcpPorts (list of numbers).',
+  });
+}

@@ -1,0 +1,143 @@
+/** Who looks at a running desktop, and who may: its tickets, and the firewall openings that go with them. */
+import { randomBytes } from 'node:crypto';
+import type { Logger } from 'pino';
+import {
+  allowTicket,
+  disconnectViewers,
+  querySpice,
+  revokeTicket,
+  SPICE_CHANNEL_MAIN,
+  spiceChannelOf,
+} from '#common/qemu/commands.ts';
+import type { QmpConnection } from '#common/qemu/connection.ts';
+import type { QmpEvent } from '#common/qemu/wire.ts';
+import { closeViewer, openViewer } from '../firewall/firewall.ts';
+import { GRACE_MS, mainConnected, TICKET_SECONDS, type Ticket } from './ticket.ts';
+
+export class Viewers {
+  readonly port: number;
+  #qmp: QmpConnection;
+  #log: Logger;
+  #onCount: () => void;
+  #ticket: Ticket = { kind: 'none' };
+  #timer: NodeJS.Timeout | undefined;
+  /** Viewers by connection id: their addresses. */
+  #connected = new Map<number, string>();
+  /** Addresses that the firewall lets through to our port. */
+  #open = new Set<string>();
+
+  constructor(options: { qmp: QmpConnection; port: number; log: Logger; onCount: () => void }) {
+    this.port = options.port;
+    this.#qmp = options.qmp;
+    this.#log = options.log;
+    this.#onCount = options.onCount;
+  }
+
+  get count(): number {
+    return this.#connected.size;
+  }
+
+  /** Addresses that are let through now. */
+  get openings(): { peer: string; port: number }[] {
+    return [...this.#open].map((peer) => ({ peer, port: this.port }));
+  }
+
+  /** Shuts out everyone without a ticket, and counts the viewers that are there (from before our process started). */
+  async begin(): Promise<void> {
+    await revokeTicket(this.#qmp);
+    const info = await querySpice(this.#qmp);
+    for (const channel of info?.channels ?? []) {
+      if (channel.type !== SPICE_CHANNEL_MAIN) continue;
+      this.#connected.set(channel.connection, channel.host);
+      this.#open.add(channel.host);
+    }
+  }
+
+  /** A ticket for the PC at `peer`. An older one that was not used is worth nothing any more. */
+  async issue(peer: string): Promise<{ password: string; expiresAt: number }> {
+    const password = randomBytes(24).toString('base64url'); // SPICE_MAX_PASSWORD_LENGTH is 60
+    await this.#forget();
+    const expiresAt = Date.now() + TICKET_SECONDS * 1000;
+    await allowTicket(this.#qmp, password, TICKET_SECONDS);
+    this.#ticket = { kind: 'open', peer, expiresAt };
+    this.#open.add(peer);
+    await openViewer({ peer, port: this.port });
+    this.#after(TICKET_SECONDS * 1000);
+    return { password, expiresAt };
+  }
+
+  /** Cuts off one PC: its opening, its viewer, its ticket. */
+  async expel(peer: string): Promise<void> {
+    if (this.#ticket.kind !== 'none' && this.#ticket.peer === peer) await this.#forget();
+    if ([...this.#connected.values()].includes(peer)) await this.#throwOut();
+    await this.#close(peer);
+  }
+
+  /** The machine is off: nothing is left to connect to. */
+  async end(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#connected.clear();
+    for (const peer of this.#open) await this.#close(peer);
+  }
+
+  /** To be told every QMP event of this desktop. */
+  async onEvent(event: QmpEvent): Promise<void> {
+    if (!event.name.startsWith('SPICE_')) return;
+    const channel = spiceChannelOf(event.data);
+    if (channel?.type !== SPICE_CHANNEL_MAIN) return;
+    if (event.name === 'SPICE_INITIALIZED') await this.#mainConnected(channel);
+    if (event.name === 'SPICE_DISCONNECTED' && this.#connected.delete(channel.connection)) {
+      this.#onCount();
+      await this.#closeUnused();
+    }
+  }
+
+  async #mainConnected(main: { host: string; connection: number }): Promise<void> {
+    const { ticket, action } = mainConnected(this.#ticket, main, Date.now());
+    this.#ticket = ticket;
+    this.#connected.set(main.connection, main.host);
+    this.#onCount();
+    switch (action) {
+      case 'revokeAfterGrace':
+        return this.#after(GRACE_MS);
+      case 'throwOut':
+        this.#log.warn({ peer: main.host }, 'a viewer came without a ticket of its own: everybody was thrown out');
+        return await this.#throwOut();
+      case 'none':
+        return;
+      default:
+        action satisfies never;
+    }
+  }
+
+  async #throwOut(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#ticket = { kind: 'none' };
+    await disconnectViewers(this.#qmp, randomBytes(24).toString('base64url'));
+  }
+
+  #after(ms: number): void {
+    clearTimeout(this.#timer);
+    const forget = () => this.#forget().catch((err) => this.#log.debug({ err }, 'the machine went before its ticket'));
+    this.#timer = setTimeout(() => void forget(), ms);
+  }
+
+  /** The ticket is worth nothing from here on. */
+  async #forget(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#ticket = { kind: 'none' };
+    await revokeTicket(this.#qmp);
+    await this.#closeUnused();
+  }
+
+  /** Closes what is open for nobody: no viewer from there, and no ticket for it. */
+  async #closeUnused(): Promise<void> {
+    const used = new Set(this.#connected.values());
+    if (this.#ticket.kind !== 'none') used.add(this.#ticket.peer);
+    for (const peer of this.#open) if (!used.has(peer)) await this.#close(peer);
+  }
+
+  async #close(peer: string): Promise<void> {
+    if (this.#open.delete(peer)) await closeViewer({ peer, port: this.port });
+  }
+}
