@@ -20,6 +20,9 @@ type ServerSettings = Static<typeof ServerSettings>;
 
 const SETTINGS_FILE = '/etc/flexdeploy/server.json';
 
+/** Whoever starts the appliance as a virtual machine may hand the same JSON in as a systemd credential of this name. */
+const SETTINGS_CREDENTIAL = 'flexdeploy.server.json';
+
 /** UDP port that WireGuard uses unless the settings say something else. */
 const TUNNEL_PORT = 51820;
 
@@ -42,22 +45,29 @@ export async function openHosting(options: {
 }
 
 async function readSettings(): Promise<ServerSettings> {
-  let text: string;
-  try {
-    text = await readFile(SETTINGS_FILE, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw error;
-  }
+  const credentials = process.env.CREDENTIALS_DIRECTORY;
+  const fromCredential = credentials && (await readIfThere(`${credentials}/${SETTINGS_CREDENTIAL}`));
+  const text = fromCredential || (await readIfThere(SETTINGS_FILE));
+  if (text === undefined) return {};
+  const source = fromCredential ? `the credential ${SETTINGS_CREDENTIAL}` : SETTINGS_FILE;
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new UserError(`${SETTINGS_FILE} is not JSON`, { cause });
+    throw new UserError(`${source} is not JSON`, { cause });
   }
   if (Value.Check(ServerSettings, value)) return value;
   const [problem] = Value.Errors(ServerSettings, value);
-  throw new UserError(`${SETTINGS_FILE}: ${problem?.instancePath ?? ''} ${problem?.message ?? 'is not valid'}`, {
+  throw new UserError(`${source}: ${problem?.instancePath ?? ''} ${problem?.message ?? 'is not valid'}`, {
     hint: 'Allowed: dataDisk (text), tunnelPort (number), openTcpPorts (list of numbers).',
   });
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
