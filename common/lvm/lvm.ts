@@ -73,10 +73,18 @@ export async function activateGroup(group: string): Promise<void> {
 /** A thin pool on `percent` % of the group's free space. */
 export async function createPool(group: string, pool: string, options: { percent: number; chunkKiB: number }) {
   const size = ['--extents', `${options.percent}%FREE`, '--chunksize', `${options.chunkKiB}k`];
-  const how = ['--zero', 'y', '--discards', 'passdown', '--errorwhenfull', 'y', checkName(group)];
+  const how = ['--zero', 'y', '--discards', 'passdown', checkName(group)];
   await lvm(['lvcreate', '--yes', '--type', 'thin-pool', '--name', checkName(pool), ...size, ...how], {
     timeoutMs: 120_000,
   });
+}
+
+/**
+ * What writes get when the pool is full: an error at once, so that QEMU pauses the guest, instead of hanging for a
+ * minute and failing then (lvmthin(7), "Data space exhaustion"). `lvcreate` does not take this option.
+ */
+export async function setErrorWhenFull(group: string, pool: string): Promise<void> {
+  await lvm(['lvchange', '--errorwhenfull', 'y', lv(group, pool)]);
 }
 
 /** An empty thin volume of `bytes`, rounded up to the group's extents (4 MiB). Active, and in /dev when this resolves. */

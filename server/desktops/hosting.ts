@@ -266,7 +266,11 @@ async function openStorage({ dataDisk, log }: HostingOptions): Promise<PoolStatu
     status = await openPool(dataDisk === undefined ? {} : { dataDisk });
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    status = { kind: 'unavailable', reason: messageOf(error), hint: 'Look at the output of vgs, lvs and lsblk.' };
+    status = {
+      kind: 'unavailable',
+      reason: messageOf(error).replaceAll(/\n\s*/g, '; '),
+      hint: 'Look at the output of vgs, lvs and lsblk.',
+    };
   }
   if (status.kind === 'ready') log.info({ storage: status }, 'storage is ready');
   else log.error({ storage: status }, 'there is no storage for desktops');

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
@@ -38,9 +39,25 @@ export async function openHosting(options: {
   return await ServerHosting.create({
     folders: { state: options.stateFolder, run: options.runtimeFolder },
     log: options.log,
-    tunnelPort: settings.tunnelPort ?? TUNNEL_PORT,
+    tunnelPort: (await givenTunnelPort()) ?? settings.tunnelPort ?? TUNNEL_PORT,
     openTcpPorts: [options.apiPort ?? 443, ...(settings.openTcpPorts ?? [])],
     ...(settings.dataDisk !== undefined && { dataDisk: settings.dataDisk }),
+  });
+}
+
+/**
+ * The port that whoever started this machine chose: the systemd credential `flexdeploy.tunnel-port` (a virtual machine
+ * gets it by SMBIOS), or the environment. PCs are told the same number, so it has to be the one a NAT forwards.
+ */
+async function givenTunnelPort(): Promise<number | undefined> {
+  const folder = process.env.CREDENTIALS_DIRECTORY;
+  const credential = folder ? await readFile(join(folder, 'flexdeploy.tunnel-port'), 'utf8').catch(() => '') : '';
+  const text = credential.trim() || process.env.FLEXDEPLOY_TUNNEL_PORT || '';
+  if (text === '') return undefined;
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 1 && port <= 65535) return port;
+  throw new UserError(`not a UDP port for the tunnel: ${text}`, {
+    hint: 'See the credential flexdeploy.tunnel-port and FLEXDEPLOY_TUNNEL_PORT.',
   });
 }
 

@@ -8,6 +8,7 @@ import {
   growPoolMetadata,
   type LogicalVolume,
   logicalVolumes,
+  setErrorWhenFull,
   volumeGroup,
 } from '#common/lvm/lvm.ts';
 import { run } from '#common/run.ts';
@@ -73,6 +74,7 @@ export async function openPool(options: { dataDisk?: string }): Promise<PoolStat
     }
     await createPool(GROUP, POOL, { percent: POOL_PERCENT, chunkKiB: CHUNK_KIB });
   }
+  await setErrorWhenFull(GROUP, POOL);
   return await poolStatus();
 }
 
