@@ -61,7 +61,7 @@ export const Screen = Type.Union([
   Type.Object({
     kind: Type.Literal('noServer'),
     problem: LinkProblem,
-    nextTryAt: Type.Number({ description: 'ms since the epoch' }),
+    nextTryAt: Type.Number({ description: 'ms since the epoch; 0: nothing is scheduled, a change is noticed at once' }),
   }),
   Type.Object({ kind: Type.Literal('login'), busy: Type.Boolean(), problem: Type.Optional(LoginProblem) }),
   Type.Object({
@@ -124,7 +124,6 @@ export const ShellCommand = Type.Union([
     backLabel: Type.String({ description: 'text of the button that leads back to the list, in the language in use' }),
   }),
   Type.Object({ do: Type.Literal('closeViewer') }),
-  Type.Object({ do: Type.Literal('setKeyboard'), keyboard: Type.String() }),
 ]);
 export type ShellCommand = Static<typeof ShellCommand>;
 

@@ -94,9 +94,9 @@ export const CASES: Record<string, Case> = {
     pt: ['nenhuma placa de rede', 'adaptador de rede USB', 'Tentar agora'],
   },
   'no-cable': {
-    screen: link({ kind: 'noCable' }),
-    en: ['cable is not connected', 'another cable', 'Next try in'],
-    pt: ['cabo de rede não está ligado', 'outro cabo', 'Nova tentativa'],
+    screen: { kind: 'noServer', problem: { kind: 'noCable' }, nextTryAt: 0 },
+    en: ['cable is not connected', 'another cable', 'goes on by itself'],
+    pt: ['cabo de rede não está ligado', 'outro cabo', 'continua sozinho'],
   },
   'no-address': {
     screen: link({ kind: 'noAddress' }),
@@ -110,8 +110,8 @@ export const CASES: Record<string, Case> = {
   },
   unreachable: {
     screen: link({ kind: 'unreachable', host: HOST, detail: 'connect ECONNREFUSED 192.0.2.10:443' }),
-    en: ['does not answer', HOST, 'ECONNREFUSED 192.0.2.10:443', 'Technical detail'],
-    pt: ['não responde', HOST, 'ECONNREFUSED 192.0.2.10:443', 'Pormenor técnico'],
+    en: ['does not answer', 'Next try in', HOST, 'ECONNREFUSED 192.0.2.10:443', 'Technical detail'],
+    pt: ['não responde', 'Nova tentativa', HOST, 'ECONNREFUSED 192.0.2.10:443', 'Pormenor técnico'],
   },
   'wrong-certificate': {
     screen: link({ kind: 'wrongCertificate', host: HOST, expected: FINGERPRINT_A, found: FINGERPRINT_B }),

@@ -143,6 +143,8 @@ await t.test('by mouse: restart, language, keyboard layout, try now, notice', as
   await fresh('server-lost');
   await page.getByRole('button', { name: 'Try now' }).click();
   t.same(await runtime.nextCommand(), { do: 'retryNow' });
+  await page.getByRole('button', { name: 'Log out' }).click();
+  t.same(await runtime.nextCommand(), { do: 'logOut' }, 'one can leave without the server');
   await fresh('no-server-configured');
   await page.getByRole('main').getByRole('button', { name: 'Restart' }).click();
   t.same(await runtime.nextCommand(), { do: 'restart' });

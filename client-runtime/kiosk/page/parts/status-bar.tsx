@@ -2,6 +2,7 @@ import type { KioskState, Language, Screen } from '../../protocol.ts';
 import { useKiosk } from '../context.ts';
 import { localeOf } from '../texts/format.ts';
 import type { Texts } from '../texts/texts.ts';
+import { Dot } from './dot.tsx';
 import { Icon } from './icon.tsx';
 import { Menu } from './menu.tsx';
 import { PowerMenu } from './power-menu.tsx';
@@ -23,6 +24,7 @@ export function StatusBar({ state, onShowConfig }: { state: KioskState; onShowCo
         <div class={connected ? 'server-fact on' : 'server-fact'}>
           <dt>{words.server}</dt>
           <dd>
+            <Dot full={connected} />
             {state.serverName ?? state.server ?? words.noServer}
             {state.server !== undefined && (
               <span class="visually-hidden"> ({connected ? words.connected : words.notConnected})</span>

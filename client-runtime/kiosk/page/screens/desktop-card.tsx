@@ -2,13 +2,16 @@ import type { Desktop } from '#common/protocol/client-server.ts';
 import { useKiosk } from '../context.ts';
 import { useId } from '../hooks.ts';
 import { Button } from '../parts/button.tsx';
+import { Dot } from '../parts/dot.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { memory } from '../texts/format.ts';
 
 /** `running` with viewers is a state of its own for people: somebody, perhaps they themselves, has it open. */
-export type ShownState = Desktop['state']['kind'] | 'inUse';
+type ShownState = Desktop['state']['kind'] | 'inUse';
 
-export function shownState(desktop: Desktop): ShownState {
+const FULL_DOT: ReadonlySet<ShownState> = new Set(['running', 'inUse', 'failed']);
+
+function shownState(desktop: Desktop): ShownState {
   return desktop.state.kind === 'running' && desktop.state.viewers > 0 ? 'inUse' : desktop.state.kind;
 }
 
@@ -27,7 +30,10 @@ export function DesktopCard({ desktop, onShutDown }: { desktop: Desktop; onShutD
         </div>
         <div>
           <h2 id={id}>{desktop.name}</h2>
-          <p class="state">{words.state[shown]}</p>
+          <p class="state">
+            <Dot full={FULL_DOT.has(shown)} />
+            {words.state[shown]}
+          </p>
         </div>
       </div>
       <StateMore desktop={desktop} />

@@ -35,7 +35,7 @@ export function NoServer({ problem, nextTryAt }: { problem: LinkProblem; nextTry
       </ul>
       <ProblemDetail problem={problem} />
       <div class="actions between">
-        {restartHelps ? <p class="soft">{texts.noServer.restartToRead}</p> : <NextTry at={nextTryAt} />}
+        <WhatNext restartHelps={restartHelps} nextTryAt={nextTryAt} />
         {restartHelps ? (
           <Button kind="primary" icon="restart" buttonRef={action} onPress={() => send({ do: 'restart' })}>
             {texts.power.restart}
@@ -48,6 +48,13 @@ export function NoServer({ problem, nextTryAt }: { problem: LinkProblem; nextTry
       </div>
     </section>
   );
+}
+
+function WhatNext({ restartHelps, nextTryAt }: { restartHelps: boolean; nextTryAt: number }) {
+  const { texts } = useKiosk();
+  if (restartHelps) return <p class="soft">{texts.noServer.restartToRead}</p>;
+  if (nextTryAt === 0) return <p class="soft">{texts.noServer.noticesItself}</p>;
+  return <NextTry at={nextTryAt} />;
 }
 
 function NextTry({ at }: { at: number }) {

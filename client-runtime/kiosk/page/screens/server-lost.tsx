@@ -41,6 +41,9 @@ export function ServerLost({ since, problem, desktop }: ServerLostProps) {
         <Button icon="restart" onPress={() => send({ do: 'retryNow' })}>
           {texts.common.tryNow}
         </Button>
+        <Button icon="logOut" onPress={() => send({ do: 'logOut' })}>
+          {texts.common.logOut}
+        </Button>
       </div>
     </Plain>
   );

@@ -19,6 +19,7 @@ export const en: Texts = {
   noServer: {
     retryIn: (time) => `Next try in ${time}`,
     trying: 'Trying now …',
+    noticesItself: 'This PC goes on by itself as soon as that changes.',
     whatToTry: 'What you can try',
     expected: 'Expected',
     found: 'Found',

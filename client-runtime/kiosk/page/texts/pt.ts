@@ -20,6 +20,7 @@ export const pt: Texts = {
   noServer: {
     retryIn: (time) => `Nova tentativa dentro de ${time}`,
     trying: 'A tentar agora …',
+    noticesItself: 'Este PC continua sozinho assim que isso mudar.',
     whatToTry: 'O que pode tentar',
     expected: 'Esperado',
     found: 'Encontrado',

@@ -26,7 +26,10 @@ export interface Texts {
   };
   connection: Record<'lost' | 'lostMore', string>;
   starting: Record<'title' | 'text', string>;
-  noServer: Record<'trying' | 'whatToTry' | 'expected' | 'found' | 'server' | 'restartToRead', string> & {
+  noServer: Record<
+    'trying' | 'noticesItself' | 'whatToTry' | 'expected' | 'found' | 'server' | 'restartToRead',
+    string
+  > & {
     retryIn: Of<string>;
     problems: Record<LinkProblem['kind'], ProblemTexts>;
   };
