@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { Parser, type Result } from 'tap-parser';
 import { describeError, messageOf, UserError } from '#common/errors.ts';
 import { baseEnvironment, RunError, run } from '#common/run.ts';
-import { ensureDebianPackages } from '../builder/requirements.ts';
+import { ensureDebianPackages } from '../builder/debian-packages.ts';
 
 interface Tally {
   passed: number;

@@ -38,6 +38,10 @@ export interface MachineOptions {
   /** One card with its own NAT unless given; an empty list for a PC without network card. */
   nics?: readonly Nic[];
   video?: 'virtio' | 'std';
+  /** Resolution that the screen prefers; 1280x800 unless given. */
+  display?: { width: number; height: number };
+  /** systemd credentials that the machine is given by its firmware (SMBIOS type 11), see systemd.system-credentials(7). */
+  credentials?: Readonly<Record<string, string>>;
 }
 
 /** Files that belong to one running machine. */
@@ -75,7 +79,7 @@ export function commandLine(
   files: MachineFiles,
   accelerator: Accelerator,
 ): [string, ...string[]] {
-  const { cpus = 2, firmware = 'bios', nics = [{}], video = 'virtio' } = options;
+  const { cpus = 2, firmware = 'bios', nics = [{}] } = options;
   return [
     'qemu-system-x86_64',
     ...['-name', name, '-nodefaults', '-no-user-config', '-display', 'none'],
@@ -83,7 +87,8 @@ export function commandLine(
     ...machineArguments(firmware, files),
     ...['-smp', String(cpus), '-m', String(options.memoryMiB)],
     ...['-qmp', `unix:${files.qmp},server=on,wait=off`, '-vnc', `unix:${files.vnc}`],
-    ...['-device', video === 'virtio' ? 'virtio-vga,xres=1280,yres=800' : 'VGA'],
+    ...videoArguments(options),
+    ...Object.entries(options.credentials ?? {}).flatMap(credentialArguments),
     ...['-device', 'qemu-xhci,id=usb', '-device', 'usb-tablet,bus=usb.0', '-device', 'virtio-rng-pci'],
     ...['-chardev', `file,id=serial0,path=${files.serial},append=on`, '-serial', 'chardev:serial0'],
     ...['-chardev', `socket,id=console0,path=${files.console},server=on,wait=off`],
@@ -93,6 +98,15 @@ export function commandLine(
     ...(options.kernel ? kernelArguments(options.kernel) : []),
     ...nics.flatMap(nicArguments),
   ];
+}
+
+function videoArguments({ video = 'virtio', display = { width: 1280, height: 800 } }: MachineOptions): string[] {
+  const device = video === 'virtio' ? 'virtio-vga' : 'VGA,edid=on';
+  return ['-device', `${device},xres=${display.width},yres=${display.height}`];
+}
+
+function credentialArguments([name, value]: [string, string]): string[] {
+  return ['-smbios', `type=11,value=io.systemd.credential:${comma(name)}=${comma(value)}`];
 }
 
 function machineArguments(firmware: MachineFirmware, files: MachineFiles): string[] {

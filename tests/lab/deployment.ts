@@ -1,0 +1,189 @@
+import { constants, copyFile, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Desktop, Session } from '#common/protocol/client-server.ts';
+import type { BootConfig } from '#common/protocol/config.ts';
+import { run } from '#common/run.ts';
+import { client } from '../../builder/profiles/client.ts';
+import { cpioArchive } from '../../pxe-less-boot/cpio.ts';
+import type { MachineFirmware, Nic } from './command-line.ts';
+import { IMAGES } from './images.ts';
+import { Lab } from './lab.ts';
+import type { Machine } from './machine.ts';
+import { freeTcpPort, freeUdpPort, HOST_SEEN_BY_GUESTS } from './network.ts';
+
+/** Seconds allowed for a boot, where every instruction is translated and four machines share two CPUs. */
+const SERVER_BOOT_MS = 240_000;
+const ADMIN = { user: 'admin', password: 'correct horse 9' };
+
+export interface PcOptions {
+  /** How it starts: `kernel` without firmware and boot loader, which is quickest. */
+  boot?: 'kernel' | 'cd' | 'usb';
+  firmware?: MachineFirmware;
+  memoryMiB?: number;
+  cpus?: number;
+  nics?: readonly Nic[];
+  /** With the debug shell. */
+  debug?: boolean;
+  /** flexdeploy.json; without it, this deployment's server and CA. */
+  config?: BootConfig;
+  video?: 'virtio' | 'std';
+  display?: { width: number; height: number };
+}
+
+/** A server and its PCs, each behind a NAT of its own. */
+export class Deployment {
+  readonly lab: Lab;
+  readonly server: Machine;
+  /** Port of 127.0.0.1 that leads to the server's HTTPS; `10.0.2.2:PORT` for PCs. */
+  readonly port: number;
+  /** `sha256:…`, as the server's console shows it; known after {@link setUp}. */
+  #ca = '';
+
+  private constructor(lab: Lab, server: Machine, port: number) {
+    this.lab = lab;
+    this.server = server;
+    this.port = port;
+  }
+
+  /** A lab with a server in it, switched off, with blank disks. */
+  static async prepare(name: string, options: { results?: string; debug?: boolean } = {}): Promise<Deployment> {
+    const kernel = IMAGES.clientKernel(false);
+    const lab = await Lab.open(name, { kernel, ...(options.results && { results: options.results }) });
+    try {
+      const port = await freeTcpPort();
+      const tunnelPort = await freeUdpPort();
+      const server = await lab.machine('server', {
+        memoryMiB: 4096,
+        disks: [
+          { serial: 'system', base: IMAGES.server(options.debug ?? false) },
+          { serial: 'data', sizeMiB: 32 * 1024 },
+        ],
+        // The server listens on the same UDP port inside as it announces to PCs: its NAT keeps the number
+        nics: [
+          {
+            forwards: [
+              { protocol: 'tcp', hostPort: port, guestPort: 443 },
+              { protocol: 'udp', hostPort: tunnelPort, guestPort: tunnelPort },
+            ],
+          },
+        ],
+        credentials: { 'flexdeploy.server.json': JSON.stringify({ tunnelPort }) },
+      });
+      return new Deployment(lab, server, port);
+    } catch (error) {
+      await lab.close();
+      throw error;
+    }
+  }
+
+  /** `host:port` of the server as PCs see it. */
+  get address(): string {
+    return `${HOST_SEEN_BY_GUESTS}:${this.port}`;
+  }
+
+  get ca(): string {
+    return this.#ca;
+  }
+
+  /** Switches the server on and waits for what it says of itself on its console. */
+  async startServer(): Promise<void> {
+    await this.server.start();
+    const [, ca = ''] = await this.server.waitForSerial(/CA fingerprint\s+(sha256:[0-9a-f]{64})/, SERVER_BOOT_MS);
+    this.#ca = ca;
+  }
+
+  /** Makes the first administrator, with the code on the server's console, and logs the command line in. */
+  async setUp(): Promise<void> {
+    const [, code = ''] = await this.server.waitForSerial(/Set-up code: (\S+)/, 30_000);
+    const where = ['--server', `127.0.0.1:${this.port}`, '--ca', this.#ca, '--user', ADMIN.user, '--password-stdin'];
+    await this.flexdeploy(['setup', ...where, '--code', code], { input: ADMIN.password });
+    await this.flexdeploy(['login', ...where], { input: ADMIN.password });
+  }
+
+  /** The real command line, on this machine, against the server. Returns what it prints. */
+  async flexdeploy(
+    args: readonly string[],
+    options: { input?: string; timeoutMs?: number; onLine?: (line: string) => void } = {},
+  ): Promise<string> {
+    const { onLine, ...rest } = options;
+    const { stdout } = await run([process.execPath, 'server/cli/main.ts', ...args], {
+      env: { XDG_CONFIG_HOME: join(this.lab.folder, 'config') },
+      ...rest,
+      ...(onLine && { onLine: (line) => onLine(line) }),
+    });
+    return stdout;
+  }
+
+  async #json<T>(...args: string[]): Promise<T> {
+    return JSON.parse(await this.flexdeploy(['--json', ...args])) as T;
+  }
+
+  async importSampleDesktop(onLine?: (line: string) => void): Promise<void> {
+    await this.flexdeploy(['image', 'import', IMAGES.desktop, '--name', 'sample', '--firmware', 'bios'], {
+      timeoutMs: 15 * 60_000,
+      ...(onLine && { onLine }),
+    });
+  }
+
+  /** An account with one desktop of its own, made from the sample image. */
+  async addPerson(user: string, password: string, desktop: string): Promise<void> {
+    await this.flexdeploy(['user', 'add', user, '--password-stdin'], { input: password });
+    await this.flexdeploy(['desktop', 'create', desktop, '--image', 'sample', '--owner', user, '--memory', '1024'], {
+      timeoutMs: 120_000,
+    });
+  }
+
+  desktop(name: string): Promise<Desktop> {
+    return this.#json('desktop', 'show', name);
+  }
+
+  sessions(): Promise<Session[]> {
+    return this.#json('session', 'list');
+  }
+
+  /** A PC with the live image and this deployment's flexdeploy.json, switched off. */
+  async pc(name: string, options: PcOptions = {}): Promise<Machine> {
+    const { boot = 'kernel', debug = false } = options;
+    const config = options.config ?? { server: this.address, ca: this.#ca, pcName: name };
+    const common = {
+      memoryMiB: options.memoryMiB ?? 2048,
+      firmware: options.firmware ?? 'bios',
+      ...(options.cpus && { cpus: options.cpus }),
+      ...(options.nics && { nics: options.nics }),
+      ...(options.video && { video: options.video }),
+      ...(options.display && { display: options.display }),
+    } as const;
+    if (boot === 'kernel') {
+      const initrd = join(this.lab.folder, `${name}.initrd`);
+      await initrdWithConfig(IMAGES.clientInitrd(debug), initrd, config);
+      const commandLine = client.kernelCommandLine.join(' ');
+      return this.lab.machine(name, { ...common, kernel: { image: IMAGES.clientKernel(debug), initrd, commandLine } });
+    }
+    const iso = join(this.lab.folder, `${name}.iso`);
+    await copyFile(IMAGES.clientIso(debug), iso, constants.COPYFILE_FICLONE);
+    const file = join(this.lab.folder, `${name}.json`);
+    await using json = await open(file, 'w');
+    await json.writeFile(JSON.stringify(config));
+    await run([process.execPath, 'builder/main.ts', 'config', iso, '--file', file]);
+    return this.lab.machine(name, {
+      ...common,
+      ...(boot === 'cd' ? { cdrom: iso } : { disks: [{ serial: 'stick', base: iso, bus: 'usb' }] }),
+    });
+  }
+
+  close(): Promise<void> {
+    return this.lab.close();
+  }
+}
+
+/** What GRUB does with the medium's flexdeploy.json, done beforehand: a second cpio archive after the first. */
+async function initrdWithConfig(from: string, to: string, config: BootConfig): Promise<void> {
+  await copyFile(from, to, constants.COPYFILE_FICLONE);
+  await using file = await open(to, 'a');
+  const { size } = await file.stat();
+  await file.write(new Uint8Array((512 - (size % 512)) % 512)); // an archive starts at a multiple of 4 bytes
+  const content = Buffer.from(JSON.stringify(config, null, 2));
+  for await (const piece of cpioArchive([{ kind: 'file', path: 'flexdeploy.json', mode: 0o644, content }], 0)) {
+    await file.write(piece);
+  }
+}

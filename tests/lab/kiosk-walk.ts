@@ -1,0 +1,66 @@
+/** What a person does at the kiosk, done with keyboard and mouse and checked on the screen. Used by tests and demo. */
+import type { Machine } from './machine.ts';
+
+/** Milliseconds, for machines whose every instruction is translated. */
+const LIMITS = {
+  boot: 300_000,
+  answer: 60_000,
+  desktop: 300_000,
+  window: 90_000,
+};
+
+/** Waits for the login screen, which needs the network, the server and its certificate to be right. */
+export async function waitForLogin(pc: Machine, withinMs = LIMITS.boot): Promise<void> {
+  await pc.display.waitForText(/User name[\s\S]*Password/i, withinMs);
+}
+
+/** Logs in; returns when the list of desktops is there. The user field has the focus on a fresh login screen. */
+export async function logIn(pc: Machine, person: { user: string; password: string }): Promise<void> {
+  await typeLogin(pc, person);
+  await pc.display.waitForText(/Your desktops/i, LIMITS.answer);
+}
+
+/** Types user and password and sends them, whatever comes of it. */
+export async function typeLogin(pc: Machine, person: { user: string; password: string }): Promise<void> {
+  await pc.display.type(`${person.user}\t${person.password}\n`);
+}
+
+/** Opens a desktop from the list with the mouse; returns when its own screen shows. */
+export async function openDesktop(pc: Machine): Promise<void> {
+  await pc.display.clickText('Open');
+  await waitForDesktop(pc);
+}
+
+/** Waits for the sample desktop's icons. */
+export async function waitForDesktop(pc: Machine, withinMs = LIMITS.desktop): Promise<void> {
+  await pc.display.waitForText(
+    /(Terminal|Text editor|Web browser)[\s\S]*(Terminal|Text editor|Web browser)/i,
+    withinMs,
+  );
+}
+
+/** Opens the sample desktop's editor by keyboard, types, and waits until the words are on the screen. */
+export async function writeInEditor(pc: Machine, sentence: string): Promise<void> {
+  await pc.display.press('meta_l-e');
+  await pc.display.waitForText(/Untitled/i, LIMITS.window);
+  await pc.display.type(sentence, 60);
+  await pc.display.waitForText(likeOnScreen(sentence), LIMITS.window);
+}
+
+/** Leaves the desktop for the list by the keys that the tab at the top shows. */
+export async function backToList(pc: Machine): Promise<void> {
+  await pc.display.press('ctrl-alt-home');
+  await pc.display.waitForText(/Your desktops/i, LIMITS.answer);
+}
+
+export async function logOut(pc: Machine): Promise<void> {
+  await pc.display.clickText('Log out');
+  await waitForLogin(pc, LIMITS.answer);
+}
+
+/** A sentence as optical recognition may give it back: spaces and line breaks anywhere, and the letters it mixes up. */
+export function likeOnScreen(sentence: string): RegExp {
+  const like: Record<string, string> = { o: '[o0]', '0': '[o0]', l: '[l1i|]', i: '[l1i|]', '1': '[l1i|]' };
+  const letters = [...sentence.toLowerCase().replace(/\s+/g, '')];
+  return new RegExp(letters.map((c) => like[c] ?? c.replace(/[^\w]/, '.')).join('\\s*'), 'i');
+}
