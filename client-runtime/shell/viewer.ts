@@ -23,6 +23,8 @@ export interface ViewerOptions {
 
 /** A picture that stays silent after it is ready counts as arrived after this long. */
 const QUIET_PICTURE_MS = 500;
+/** The kernel alone would try for two minutes. */
+const CONNECT_MS = 15_000;
 
 // Linux: tcp(7). A cut cable sends no goodbye; with these the kernel gives up a dead connection after about 15 s.
 const IPPROTO_TCP = 6;
@@ -37,6 +39,7 @@ export class Viewer {
   readonly #handlers: [object: object, id: number][] = [];
   #state: 'connecting' | 'connected' | 'shown' | 'closed' = 'connecting';
   #frameTimer = 0;
+  #connectTimer = 0;
 
   constructor(options: ViewerOptions) {
     this.#options = options;
@@ -63,6 +66,11 @@ export class Viewer {
     } catch (error) {
       log(`no sound: ${error}`);
     }
+    this.#connectTimer = GLib.timeout_add(GLib.PRIORITY_DEFAULT, CONNECT_MS, () => {
+      this.#connectTimer = 0;
+      if (this.#state === 'connecting') this.#end('unreachable', 'no answer in time');
+      return GLib.SOURCE_REMOVE;
+    });
     if (!this.#session.connect()) this.#end('unreachable', 'the connection could not be started');
   }
 
@@ -71,6 +79,7 @@ export class Viewer {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     if (this.#frameTimer) GLib.source_remove(this.#frameTimer);
+    if (this.#connectTimer) GLib.source_remove(this.#connectTimer);
     for (const [object, id] of this.#handlers) GObject.signal_handler_disconnect(object, id);
     this.#session.disconnect();
   }

@@ -1,0 +1,320 @@
+/**
+ * The runtime's heart: keeps the facts, takes what the person wants and what happens outside, plans, and runs the
+ * steps. Everything that touches the world is in `executors.ts` and behind {@link Outside}.
+ */
+import type { Logger } from 'pino';
+import { messageOf } from '#common/errors.ts';
+import type { PinnedClient } from '#common/http/pinned-client.ts';
+import type { Desktop, MachineFacts, TunnelConfig } from '#common/protocol/client-server.ts';
+import { type Executors, executors } from './executors.ts';
+import { type Display, type Facts, type NetworkFact, NOTHING_WANTED, type Wanted } from './facts.ts';
+import type { KioskCommand, KioskState, LinkProblem, ShellCommand, ShellEvent } from './kiosk/protocol.ts';
+import { backOffMs, nextDeadline, nextSteps, type Step, sentence } from './plan.ts';
+import { kioskState } from './screen.ts';
+
+/** Everything the runtime does to the PC it runs on. */
+export interface Outside {
+  /** Undefined when flexdeploy.json names no server. */
+  client: PinnedClient | undefined;
+  /** Sends to the shell; false when there is none. */
+  tellShell(command: ShellCommand): boolean;
+  machineFacts(): Promise<MachineFacts>;
+  tunnelUp(config: TunnelConfig, privateKey: string): Promise<void>;
+  tunnelDown(): Promise<void>;
+  setKeyboard(layout: string): Promise<void>;
+  power(action: 'powerOff' | 'restart'): Promise<void>;
+  /** The state for the page, whole, whenever it changed. */
+  publish(state: KioskState): void;
+  onFirstFrame(): void;
+}
+
+export interface RuntimeOptions {
+  outside: Outside;
+  log: Logger;
+  display: Display;
+  keyboards: readonly string[];
+  now?: () => number;
+}
+
+/** A step that failed in a way nobody expected is left alone for this long, in milliseconds. */
+const BUG_PAUSE_MS = 3_000;
+
+export class Runtime {
+  readonly outside: Outside;
+  readonly log: Logger;
+  readonly facts: Facts;
+  wanted: Wanted = { ...NOTHING_WANTED };
+  readonly display: Display;
+  /** Of the session's tunnel; never leaves the PC, is gone with the session. */
+  tunnelPrivateKey: string | undefined;
+  closeEvents: (() => void) | undefined;
+  readonly now: () => number;
+  readonly #keyboards: readonly string[];
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #paused = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #planned = false;
+  #stopped = false;
+  #lastState = '';
+
+  constructor({ outside, log, display, keyboards, now = Date.now }: RuntimeOptions) {
+    this.outside = outside;
+    this.log = log;
+    this.display = display;
+    this.now = now;
+    this.#keyboards = keyboards;
+    this.facts = {
+      now: now(),
+      network: { kind: 'unknown' },
+      server: outside.client ? { kind: 'unknown' } : { kind: 'notConfigured' },
+      session: undefined,
+      viewer: { kind: 'closed' },
+      shell: false,
+    };
+  }
+
+  /** Plans again soon, after facts or wishes have changed. */
+  changed(): void {
+    if (this.#planned || this.#stopped) return;
+    this.#planned = true;
+    setImmediate(() => {
+      this.#planned = false;
+      if (!this.#stopped) this.#plan();
+    });
+  }
+
+  /** The state the page gets now. */
+  get state(): KioskState {
+    return kioskState(this.facts, this.wanted, this.display, this.#keyboards);
+  }
+
+  /** Stops planning, ends the session on the server as far as possible within 2 s, and takes the tunnel down. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await Promise.race([executors.logOut({ do: 'logOut' }, this), new Promise((r) => setTimeout(r, 2_000))]);
+    await this.outside.tunnelDown();
+  }
+
+  networkIs(network: NetworkFact): void {
+    const before = this.facts.network;
+    this.facts.network = network;
+    if (network.kind !== before.kind) this.log.info({ network }, 'network');
+    if (network.kind === 'up' && before.kind !== 'up') this.#tryNow();
+    this.changed();
+  }
+
+  command(command: KioskCommand): void {
+    this.#command(command);
+    this.changed();
+  }
+
+  shellConnected(connected: boolean): void {
+    this.facts.shell = connected;
+    if (!connected) this.#viewerGone('the screen program ended');
+    this.changed();
+  }
+
+  shellSays(event: ShellEvent): void {
+    const { viewer } = this.facts;
+    this.log.info({ event: event.event, ...('reason' in event && { reason: event.reason }) }, 'shell');
+    switch (event.event) {
+      case 'ready': // a shell that starts has no viewer
+        this.#viewerGone('the screen program started again');
+        break;
+      case 'firstFrame':
+        if (viewer.kind === 'opening') this.#shown(viewer.desktop);
+        break;
+      case 'viewerClosed':
+        if (event.reason === 'back') this.#back();
+        else this.#viewerGone(event.detail ?? VIEWER_ENDS[event.reason]);
+        break;
+      case 'pageLoaded':
+      case 'viewerConnected':
+        break;
+    }
+    this.changed();
+  }
+
+  /** The server did not answer (properly): tries again by itself, more and more slowly. */
+  serverFailed(problem: LinkProblem): void {
+    const { server } = this.facts;
+    const failures = server.kind === 'failed' ? server.failures + 1 : 1;
+    const since = server.kind === 'failed' ? server.since : this.now();
+    this.facts.server = { kind: 'failed', problem, since, failures, nextTryAt: this.now() + backOffMs(failures) };
+    if (failures === 1) this.log.warn({ problem }, 'no server');
+    this.changed();
+  }
+
+  /** The event stream has ended, or is known to be dead. */
+  eventsClosed(): void {
+    const { session } = this.facts;
+    if (!session) return;
+    session.events = 'closed';
+    this.closeEvents?.();
+    this.closeEvents = undefined;
+    // What ran on a server that went away may be started again when it is back.
+    if (this.facts.viewer.kind === 'closed') this.#reopenFromScratch();
+    this.changed();
+  }
+
+  /** A desktop changed, by an event or in the answer to a request. */
+  desktopIs(desktop: Desktop): void {
+    const { session } = this.facts;
+    if (!session?.desktops) return;
+    const others = session.desktops.filter((d) => d.id !== desktop.id);
+    session.desktops = [...others, desktop].sort((a, b) => a.name.localeCompare(b.name));
+    this.changed();
+  }
+
+  #plan(): void {
+    this.facts.now = this.now();
+    for (const step of nextSteps(this.facts, this.wanted)) this.#start(step);
+    clearTimeout(this.#timer);
+    const paused = [...this.#paused.values()];
+    const at = Math.min(nextDeadline(this.facts, this.wanted) ?? Number.POSITIVE_INFINITY, ...paused);
+    if (Number.isFinite(at)) this.#timer = setTimeout(() => this.changed(), Math.max(10, at - this.now()));
+    const state = this.state;
+    const text = JSON.stringify(state);
+    if (text === this.#lastState) return;
+    this.#lastState = text;
+    this.outside.publish(state);
+  }
+
+  #start(step: Step): void {
+    if (step.do === 'waitForDesktop') return;
+    const key = 'id' in step ? `${step.do} ${step.id}` : step.do;
+    if (this.#running.has(key)) return;
+    if ((this.#paused.get(key) ?? 0) > this.now()) return;
+    this.#paused.delete(key);
+    this.log.info({ step: step.do }, sentence(step, 'en'));
+    const done = run(executors, step, this)
+      .catch((err) => {
+        this.log.error({ err, step: step.do }, `failed: ${messageOf(err)}`);
+        this.#paused.set(key, this.now() + BUG_PAUSE_MS);
+      })
+      .finally(() => {
+        this.#running.delete(key);
+        this.changed();
+      });
+    this.#running.set(key, done);
+  }
+
+  #command(command: KioskCommand): void {
+    switch (command.do) {
+      case 'logIn':
+        if (this.facts.session || this.wanted.logIn) return;
+        this.display.loginProblem = undefined;
+        this.wanted.logIn = { user: command.user, password: command.password };
+        return;
+      case 'logOut':
+        if (this.facts.session) this.wanted.logOut = true;
+        return;
+      case 'openDesktop':
+        this.#open(command.id);
+        return;
+      case 'cancelOpening':
+        this.wanted.desktop = undefined;
+        return;
+      case 'shutDownDesktop':
+        if (!this.wanted.shutDown.includes(command.id)) this.wanted.shutDown.push(command.id);
+        return;
+      case 'retryNow':
+        this.#tryNow();
+        return;
+      case 'dismissNotice':
+        this.display.notice = undefined;
+        return;
+      case 'setLanguage':
+        this.display.language = command.language;
+        return;
+      case 'setKeyboard':
+        this.#setKeyboard(command.keyboard);
+        return;
+      case 'powerOff':
+      case 'restart':
+        this.wanted.power = command.do;
+        return;
+      default:
+        command satisfies never;
+    }
+  }
+
+  #setKeyboard(keyboard: string): void {
+    if (!this.#keyboards.includes(keyboard)) return;
+    this.display.keyboard = keyboard;
+    this.outside.setKeyboard(keyboard).catch((err) => this.log.error({ err }, 'the keyboard layout was not changed'));
+  }
+
+  #open(id: string): void {
+    const desktop = this.facts.session?.desktops?.find((d) => d.id === id);
+    if (!desktop || this.wanted.desktop) return;
+    this.display.notice = undefined;
+    this.wanted.desktop = {
+      id,
+      name: desktop.name,
+      since: this.now(),
+      phase: 'opening',
+      started: false,
+      failures: 0,
+      lastFailure: '',
+      retryAt: 0,
+    };
+  }
+
+  #shown(id: string): void {
+    const { desktop } = this.wanted;
+    this.facts.viewer = { kind: 'shown', desktop: id };
+    if (desktop?.id !== id) return;
+    Object.assign(desktop, { phase: 'inUse', failures: 0, started: true });
+    this.outside.onFirstFrame();
+  }
+
+  #back(): void {
+    this.facts.viewer = { kind: 'closed' };
+    this.wanted.desktop = undefined;
+  }
+
+  /** The picture is gone and nobody asked for that. */
+  #viewerGone(why: string): void {
+    const { viewer, session } = this.facts;
+    if (viewer.kind === 'closed') return;
+    this.facts.viewer = { kind: 'closed' };
+    this.viewerFailed(viewer.desktop, why, viewer.kind === 'shown' ? SHUT_DOWN_NEWS_MS : undefined);
+    if (session?.events !== 'live') this.#reopenFromScratch();
+  }
+
+  /** An attempt to show the wanted desktop failed: once more after a while. */
+  viewerFailed(id: string, why: string, afterMs?: number): void {
+    const { desktop } = this.wanted;
+    if (desktop?.id !== id) return;
+    desktop.failures++;
+    desktop.lastFailure = why;
+    desktop.since = desktop.failures === 1 ? this.now() : desktop.since;
+    desktop.retryAt = this.now() + (afterMs ?? backOffMs(desktop.failures));
+    this.changed();
+  }
+
+  #reopenFromScratch(): void {
+    if (this.wanted.desktop) Object.assign(this.wanted.desktop, { phase: 'opening', started: false, failures: 0 });
+  }
+
+  #tryNow(): void {
+    if (this.facts.server.kind === 'failed') Object.assign(this.facts.server, { nextTryAt: this.now(), failures: 0 });
+  }
+}
+
+/** A desktop that shuts down closes its screen first; the news comes a moment later, in milliseconds. */
+const SHUT_DOWN_NEWS_MS = 1_500;
+
+const VIEWER_ENDS = {
+  disconnected: 'the connection to its screen was cut',
+  wrongTicket: 'its screen did not accept the ticket',
+  unreachable: 'its screen could not be reached',
+} as const;
+
+function run<S extends Step>(all: Executors, step: S, runtime: Runtime): Promise<void> {
+  const execute = all[step.do as keyof Executors] as ((step: S, runtime: Runtime) => Promise<void>) | undefined;
+  if (!execute) throw new Error(`no executor for ${step.do}`);
+  return execute(step, runtime);
+}
