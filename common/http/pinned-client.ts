@@ -170,8 +170,8 @@ export class PinnedClient {
       const total = sending.timeoutMs === undefined ? undefined : setTimeout(timedOut, sending.timeoutMs);
       const connecting = setTimeout(timedOut, this.#connectTimeoutMs);
       req.on('socket', (socket) => {
-        if (!socket.connecting) clearTimeout(connecting);
-        socket.once('secureConnect', () => clearTimeout(connecting));
+        if (req.reusedSocket) clearTimeout(connecting);
+        else socket.once('secureConnect', () => clearTimeout(connecting));
       });
       let answered = false;
       req.on('close', () => {
