@@ -7,6 +7,7 @@ import type { Test } from 'tap';
 import { bundleKioskPage } from '../../client-runtime/kiosk/bundle-page.ts';
 import { launchBrowser } from './browser.ts';
 import { FakeRuntime } from './fake-runtime.ts';
+import { kioskState } from './kiosk-states.ts';
 
 /** Where the pictures of a run are left for people to look at. */
 const PICTURES = join(import.meta.dirname, '../../out/browser');
@@ -15,7 +16,7 @@ export interface Kiosk {
   browser: Browser;
   page: Page;
   runtime: FakeRuntime;
-  /** Errors that the page or its Content-Security-Policy raised. */
+  /** What the page or its Content-Security-Policy raised, and what was asked for and is not there. */
   errors: string[];
 }
 
@@ -24,7 +25,7 @@ export async function openKiosk(t: Test, size = { width: 1280, height: 800 }): P
   const folder = await mkdtemp(join(tmpdir(), 'flexdeploy-kiosk-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   await bundleKioskPage(folder);
-  const runtime = new FakeRuntime(folder);
+  const runtime = new FakeRuntime(folder, kioskState({ kind: 'starting' }));
   await runtime.start();
   t.teardown(() => runtime.stop());
   const browser = await launchBrowser();
@@ -34,6 +35,7 @@ export async function openKiosk(t: Test, size = { width: 1280, height: 800 }): P
   t.setTimeout(120_000);
   const errors: string[] = [];
   page.on('console', (m) => m.type() === 'error' && errors.push(m.text()));
+  page.on('response', (r) => r.status() >= 400 && errors.push(`${r.status()} ${r.url()}`));
   page.on('pageerror', (e) => errors.push(String(e)));
   await page.goto(runtime.url);
   await mkdir(PICTURES, { recursive: true });
