@@ -103,5 +103,7 @@ export interface HostingOptions {
   stateFolder: string;
   /** State until the next boot: /run/flexdeploy. */
   runtimeFolder: string;
+  /** TCP port of the API, which the firewall has to leave open. */
+  apiPort?: number;
   log: Logger;
 }

@@ -16,7 +16,7 @@ const {
 async function main(): Promise<void> {
   const log = pino({ level, base: null });
   const { host, port } = parseListen(listenOn);
-  const hosting = await openHosting({ stateFolder, runtimeFolder, log: log.child({ part: 'hosting' }) });
+  const hosting = await openHosting({ stateFolder, runtimeFolder, apiPort: port, log: log.child({ part: 'hosting' }) });
   let server: RunningServer;
   try {
     server = await startServer({ stateFolder, runtimeFolder, host, port, version: VERSION, hosting, log });
