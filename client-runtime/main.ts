@@ -5,6 +5,7 @@ import { describeError, messageOf } from '#common/errors.ts';
 import { PinnedClient } from '#common/http/pinned-client.ts';
 import { KEYBOARDS } from '#common/protocol/config.ts';
 import { run } from '#common/run.ts';
+import { VERSION as SOURCE_VERSION } from '#common/version.ts';
 import { readBootConfig } from './boot-config-file.ts';
 import { setKeyboard } from './keyboard.ts';
 import { LocalServer } from './kiosk/local-server.ts';
@@ -19,7 +20,7 @@ import { Tunnel } from './tunnel.ts';
 
 /** Put in by the builder's bundler. */
 declare const FLEXDEPLOY_VERSION: string | undefined;
-const VERSION = typeof FLEXDEPLOY_VERSION === 'undefined' ? 'development' : FLEXDEPLOY_VERSION;
+const VERSION = typeof FLEXDEPLOY_VERSION === 'undefined' ? SOURCE_VERSION : FLEXDEPLOY_VERSION;
 
 const log = pino({ level: process.env.FLEXDEPLOY_LOG ?? 'info', base: null });
 

@@ -127,7 +127,7 @@ function complete(schema: Schema, given: object, kept: object, key: string, prob
 function unknownKey(name: string, path: string, known: readonly string[]): BootConfigProblem {
   const near = nearest(name, known);
   const problem = `there is no key ${shown(name)}${near ? `; did you mean ${shown(near)}?` : ''}`;
-  return { key: path, problem, allowed: `keys here: ${known.join(', ')}` };
+  return { key: path, problem, allowed: known.join(', ') };
 }
 
 /** Objects of several kinds, told apart by a key with a fixed value (`mode`). */

@@ -25,7 +25,7 @@ export function createPage({ url, onLoaded }: PageOptions): WebKit2.WebView {
   context.set_cache_model(WebKit2.CacheModel.DOCUMENT_VIEWER);
   context.connect('download-started', (_: never, download: { cancel(): void }) => download.cancel());
   const view = new WebKit2.WebView({ web_context: context, settings: settings() });
-  view.set_background_color(new Gdk.RGBA({ red: 0.043, green: 0.063, blue: 0.11, alpha: 1 }));
+  view.set_background_color(new Gdk.RGBA({ red: 0.953, green: 0.965, blue: 0.984, alpha: 1 }));
 
   const load = () => view.load_uri(url);
   let retry = 0;

@@ -10,7 +10,7 @@ const LINGER_MS = 700;
 export const BACK_KEYS = 'Ctrl + Alt + Home';
 
 const CSS = `
-window { background: #0b101c; }
+window { background: #f3f6fb; } /* as the page's, so that nothing flashes */
 .tab { background: transparent; }
 .tab .panel {
   background: rgba(17, 24, 39, 0.96); color: #f3f4f6;

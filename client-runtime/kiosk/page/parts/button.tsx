@@ -4,7 +4,7 @@ import { Icon, type IconName } from './icon.tsx';
 export interface ButtonProps {
   children: ComponentChildren;
   onPress: () => void;
-  kind?: 'primary' | 'secondary' | 'quiet' | 'danger';
+  kind?: 'primary' | 'secondary' | 'danger';
   icon?: IconName;
   /** The accessible name, where the visible text alone does not say which thing is meant. */
   label?: string;

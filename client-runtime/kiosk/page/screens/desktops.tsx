@@ -30,7 +30,7 @@ export function Desktops({ desktops, notice }: DesktopsProps) {
   useLayoutEffect(() => {
     const active = document.activeElement;
     if (active !== document.body && active !== heading.current) return;
-    (firstToOpen(list.current) ?? heading.current)?.focus({ preventScroll: true });
+    (firstToOpen(list.current) ?? heading.current)?.focus();
   }, [empty]);
 
   return (
