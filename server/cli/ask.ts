@@ -10,7 +10,7 @@ async function ask(question: string, options: { hidden: boolean }): Promise<stri
       hint: 'Give passwords with --password-stdin, and confirm with --yes.',
     });
   }
-  process.stderr.write(question);
+  if (options.hidden) process.stderr.write(question);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const output = options.hidden ? silent : process.stderr;
   const lines = createInterface({ input: process.stdin, output, terminal: true, historySize: 0 });
@@ -20,7 +20,7 @@ async function ask(question: string, options: { hidden: boolean }): Promise<stri
       process.exit(EXIT.interrupted);
     });
     lines.on('close', () => reject(new UsageError('no answer')));
-    lines.question('', (answer) => {
+    lines.question(options.hidden ? '' : question, (answer) => {
       if (options.hidden) process.stderr.write('\n');
       resolve(answer);
       lines.close();

@@ -1,7 +1,7 @@
 import { duration, size } from './output.ts';
 
 const REDRAW_MS = 200;
-const BAR_WIDTH = 24;
+const BAR_WIDTH = 16;
 
 /** One line with a bar, speed and time left. Pure. */
 export function progressLine(what: string, done: number, total: number, elapsedSeconds: number): string {

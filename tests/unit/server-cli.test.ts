@@ -123,7 +123,7 @@ t.test('tables, sizes, durations, progress and names', async (t) => {
   t.same([5, 75, 3725].map(duration), ['0:05', '1:15', '1:02:05']);
   t.equal(
     progressLine('sending', 512, 1024, 1),
-    'sending [############............]  50 %  512 B of 1.0 KiB  512 B/s  0:01 left',
+    'sending [########........]  50 %  512 B of 1.0 KiB  512 B/s  0:01 left',
   );
   t.equal(nameFromFile('/a/Debian 13 (lab).qcow2'), 'debian-13-lab');
   t.equal(nameFromFile('/a/2024.raw'), undefined);
