@@ -13,7 +13,8 @@ import { rootLayer, unpackRootLayer } from './root-layer.ts';
 /** Makes the disk of a system that is installed on it, and returns the folder with `NAME.qcow2` and manifest. */
 export async function buildDisk(ctx: BuildContext, profile: DiskProfile): Promise<string> {
   const { progress, workFolder, signal } = ctx;
-  const layer = await rootLayer(ctx, profile.root);
+  // packed only to be kept in the cache and unpacked again: speed counts, not size
+  const layer = await rootLayer(ctx, profile.root, { key: 'disk', work: async () => {}, level: 3 });
   const layout = diskLayout(profile.name, profile.diskGiB);
   const root = join(workFolder, 'disk-root');
   const out = join(workFolder, 'out');
