@@ -1,6 +1,6 @@
 import { copyFile, mkdir } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const page = join(import.meta.dirname, 'page');
@@ -29,6 +29,6 @@ export async function bundleKioskPage(outDir: string): Promise<void> {
     logLevel: 'silent',
   });
   for (const name of ['index.html', 'icon.svg']) await copyFile(join(page, name), join(outDir, name));
-  const licence = createRequire(import.meta.url).resolve('@fontsource-variable/inter/LICENSE');
+  const licence = fileURLToPath(import.meta.resolve('@fontsource-variable/inter/LICENSE'));
   await copyFile(licence, join(outDir, 'inter-LICENSE.txt'));
 }
