@@ -1,6 +1,6 @@
-import { chmod } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { Kysely, Migrator } from 'kysely';
-import { UserError, messageOf } from '#common/errors.ts';
+import { messageOf, UserError } from '#common/errors.ts';
 import { migrations } from './migrations.ts';
 import { nodeSqliteDialect } from './node-sqlite.ts';
 import type { Tables } from './schema.ts';
@@ -15,8 +15,8 @@ export async function openDatabase(path: string): Promise<Database> {
   const where = { hint: `The database is ${path}. Restore a copy, or use the version of FlexDeploy that wrote it.` };
   let database: Database;
   try {
+    await open(path, 'a', 0o600).then((file) => file.close()); // SQLite itself would let everybody read it
     database = new Kysely<Tables>({ dialect: nodeSqliteDialect(path) });
-    await chmod(path, 0o600);
   } catch (cause) {
     throw new UserError(`the database cannot be opened: ${messageOf(cause)}`, { ...where, cause });
   }
