@@ -5,6 +5,7 @@ import { UserError } from '#common/errors.ts';
 import { buildLive } from './build.ts';
 import { Cache, cacheFolder } from './cache.ts';
 import type { BuildContext, BuildOptions } from './context.ts';
+import { buildDisk } from './disk-build.ts';
 import { lockFolder } from './lock.ts';
 import type { Profile } from './profile.ts';
 import { createProgress, formatSeconds } from './progress.ts';
@@ -61,7 +62,7 @@ async function buildProfile(ctx: BuildContext, profile: Profile): Promise<string
     case 'live':
       return buildLive(ctx, profile);
     case 'disk':
-      throw new UserError(`disk images such as ${profile.name} cannot be built yet`);
+      return buildDisk(ctx, profile);
     default:
       return profile satisfies never;
   }

@@ -25,12 +25,12 @@ export interface RootLayer {
 /**
  * The root layer for `spec`, from the cache or newly made.
  * @param finish further deterministic work on the unpacked tree before it is packed (e.g. kernel modules); `finishKey`
- *   names its inputs for the cache
+ *   names its inputs for the cache; `level`: zstd level of the squashfs, 19 unless told
  */
 export async function rootLayer(
   ctx: BuildContext,
   spec: RootSpec,
-  finish: { key: unknown; work: (root: string) => Promise<void> } = { key: null, work: async () => {} },
+  finish: { key: unknown; work: (root: string) => Promise<void>; level?: number } = { key: null, work: async () => {} },
 ): Promise<RootLayer> {
   return ctx.progress.step('Install Debian packages into the root layer', async (report) => {
     const sources = await debianSources(ctx);
@@ -59,7 +59,7 @@ export async function rootLayer(
       await finish.work(root);
       await cleanTree(root, spec.trim);
       report.detail('packing');
-      await makeSquashfs(ctx, root, join(work, 'root.squashfs'), { level: 19 });
+      await makeSquashfs(ctx, root, join(work, 'root.squashfs'), { level: finish.level ?? 19 });
       await writeFile(join(work, 'packages.json'), JSON.stringify(packages));
       await rm(root, { recursive: true, force: true });
     });
