@@ -22,6 +22,8 @@ export interface HostForward {
 
 /** A network card behind its own NAT: only TCP and UDP pass, and only outwards but for `forwards`. */
 export interface Nic {
+  /** Connected to a switch where nobody else is: no DHCP server, no router. */
+  alone?: boolean;
   forwards?: readonly HostForward[];
   /** IPv4 network of the guest's side, such as `192.168.77.0/24`; QEMU's 10.0.2.0/24 unless given. */
   network?: string;
@@ -158,7 +160,10 @@ function nicArguments(nic: Nic, index: number): string[] {
   const net = nic.network ? `,net=${nic.network}` : '';
   const mac = `52:54:00:fd:00:${(16 + index).toString(16)}`;
   return [
-    ...['-netdev', `user,id=net${index}${net}${forwards.join('')}`],
+    ...[
+      '-netdev',
+      nic.alone ? `hubport,id=net${index},hubid=${index}` : `user,id=net${index}${net}${forwards.join('')}`,
+    ],
     ...['-device', `virtio-net-pci,id=nic${index},netdev=net${index},mac=${mac},romfile=`],
   ];
 }

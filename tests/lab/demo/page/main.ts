@@ -17,6 +17,7 @@ class MachineView {
   readonly #section: HTMLElement;
   readonly #screen: HTMLElement;
   #on = false;
+  #shown = '';
   #viewer: RFB | undefined;
 
   constructor(name: MachineName) {
@@ -27,12 +28,16 @@ class MachineView {
 
   show(machine: DemoState['machines'][MachineName]): void {
     find('.about', this.#section).textContent = machine.about;
-    const buttons = find('.buttons', this.#section);
-    buttons.replaceChildren(
+    // The state comes every second: buttons are only made anew when it says something else
+    const shown = JSON.stringify(machine);
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    find('.buttons', this.#section).replaceChildren(
       ...(machine.on
         ? [
             machine.cable ? this.#button('Pull the cable', 'pull-cable') : this.#button('Plug it in', 'plug-cable'),
             this.#button('Cut the power', 'cut-power'),
+            this.#local('Full screen', () => this.#screen.requestFullscreen().then(() => this.#viewer?.focus())),
           ]
         : [this.#button('Switch on', 'switch-on')]),
     );
@@ -41,13 +46,20 @@ class MachineView {
     this.#on = machine.on;
   }
 
+  /** A button that does something to the machine. */
   #button(label: string, action: Action): HTMLButtonElement {
+    return this.#local(label, async () => {
+      const answer = await fetch(`/machines/${this.#name}/${action}`, { method: 'POST' });
+      if (!answer.ok) alert(await answer.text());
+    });
+  }
+
+  #local(label: string, work: () => Promise<unknown>): HTMLButtonElement {
     const button = document.createElement('button');
     button.textContent = label;
     button.addEventListener('click', async () => {
       button.disabled = true;
-      const answer = await fetch(`/machines/${this.#name}/${action}`, { method: 'POST' });
-      if (!answer.ok) alert(await answer.text());
+      await work().catch((error: unknown) => alert(String(error)));
       button.disabled = false;
     });
     return button;
