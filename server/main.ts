@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { describeError, UserError } from '#common/errors.ts';
 import { VERSION } from '#common/version.ts';
 import { openHosting } from './desktops/open.ts';
+import type { HostingOptions } from './hosting.ts';
 import { type RunningServer, startServer } from './server.ts';
 import { statusLine } from './status-line.ts';
 
@@ -16,7 +17,8 @@ const {
 async function main(): Promise<void> {
   const log = pino({ level, base: null });
   const { host, port } = parseListen(listenOn);
-  const hosting = await openHosting({ stateFolder, runtimeFolder, apiPort: port, log: log.child({ part: 'hosting' }) });
+  const parts: HostingOptions = { stateFolder, runtimeFolder, apiPort: port, log: log.child({ part: 'hosting' }) };
+  const hosting = await openHosting(parts);
   let server: RunningServer;
   try {
     server = await startServer({ stateFolder, runtimeFolder, host, port, version: VERSION, hosting, log });

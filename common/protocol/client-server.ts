@@ -27,7 +27,7 @@
  *
  * "nothing" is status 204. An object one may not see is `not_found`, never `forbidden`.
  */
-import { type Static, type TSchema, Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 
 /** Names of users, desktops, images: what is safe in a file name, an LV name and a table. */
 export const Name = Type.String({
@@ -293,5 +293,3 @@ export const ServerEvent = Type.Union([
   }),
 ]);
 export type ServerEvent = Static<typeof ServerEvent>;
-
-export type { TSchema };
