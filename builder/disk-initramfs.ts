@@ -46,7 +46,22 @@ const MODULES: readonly string[] = [
   'i8042',
 ];
 
-const CONF = ['MODULES=list', 'COMPRESS=zstd', 'COMPRESSLEVEL=3', 'RESUME=none'];
+const CONF = ['MODULES=list', 'COMPRESS=zstd', 'COMPRESSLEVEL=19', 'RESUME=none'];
+
+/**
+ * Takes out what no early boot needs here: udev's hardware database (names only), and LVM with its thin tools, since the
+ * root file system is never on LVM.
+ */
+const HOOK = [
+  '#!/bin/sh',
+  '[ "$1" = prereqs ] && exit 0',
+  'cd "$DESTDIR" || exit 1',
+  'rm -f usr/lib/udev/hwdb.bin usr/sbin/pdata_tools usr/sbin/lvm usr/sbin/vgchange usr/sbin/thin_* usr/sbin/cache_* usr/sbin/era_*',
+  'rm -f usr/lib/udev/rules.d/*lvm* scripts/local-top/lvm* scripts/local-block/lvm*',
+  'for order in scripts/local-top/ORDER scripts/local-block/ORDER; do',
+  '  if [ -e "$order" ]; then sed -i /lvm/d "$order"; fi',
+  'done',
+];
 
 const write = (path: string, lines: readonly string[]): readonly [string, ...string[]] => [
   'sh',
@@ -60,5 +75,7 @@ const write = (path: string, lines: readonly string[]): readonly [string, ...str
 export const INITRAMFS_COMMANDS: readonly (readonly [string, ...string[]])[] = [
   write('/etc/initramfs-tools/modules', MODULES),
   write('/etc/initramfs-tools/conf.d/flexdeploy.conf', CONF),
+  write('/etc/initramfs-tools/hooks/zz-flexdeploy', HOOK),
+  ['chmod', '755', '/etc/initramfs-tools/hooks/zz-flexdeploy'],
   ['update-initramfs', '-u', '-k', 'all'],
 ];
