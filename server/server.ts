@@ -65,6 +65,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const localToken = newToken();
     let announce = async (): Promise<void> => {};
     const services = makeServices(options, database, now, { localToken, onSetUp: () => announce() });
+    cleanup.add('stop listening to the hosting', services.stopListening);
     await recover(services, hosting, log);
     const app = await buildApp(services, { tls: certificates, log });
     cleanup.add('stop answering', () => app.close());
@@ -86,18 +87,25 @@ function makeServices(
   database: Database,
   now: () => number,
   { localToken, onSetUp }: { localToken: string; onSetUp: () => Promise<void> },
-): Services {
+): Services & { stopListening: () => void } {
   const lockOut = new LockOut(database, now);
   const users = new Users({ database, lockOut, now });
   const sessions = new Sessions({ database, hosting, now });
-  const desktops = new Desktops({ database, hosting, now });
+  const desktops = new Desktops({ database, hosting, now, onError: (err) => log.error({ err }, 'a desktop changed') });
   const images = new Images({ database, hosting, now });
-  hosting.onTunnelDead((id) => {
+  const deaf = hosting.onTunnelDead((id) => {
     sessions.end(id, 'expired').catch((err) => log.error({ err, session: id }, 'the session of a dead PC'));
   });
   const serverName = hostname();
   const localTokenHash = hashToken(localToken);
-  return { database, lockOut, users, sessions, desktops, images, now, serverName, version, localTokenHash, onSetUp };
+  const stopListening = () => {
+    deaf();
+    desktops.close();
+  };
+  return {
+    ...{ database, lockOut, users, sessions, desktops, images },
+    ...{ now, serverName, version, localTokenHash, onSetUp, stopListening },
+  };
 }
 
 /** Facts first: what runs is found again; then what a kill left half done is taken away. */

@@ -16,6 +16,8 @@ export interface DesktopsOptions {
   hosting: Hosting;
   /** ms since the epoch */
   now: () => number;
+  /** Told of what went wrong where nobody waits for an answer. */
+  onError: (error: unknown) => void;
 }
 
 /**
@@ -29,11 +31,16 @@ export class Desktops {
   readonly #listeners = new Set<(change: DesktopChange) => void>();
   readonly #beingDeleted = new Set<string>();
 
-  constructor({ database, hosting, now }: DesktopsOptions) {
+  /** Stops listening to the hosting. */
+  readonly close: () => void;
+
+  constructor({ database, hosting, now, onError }: DesktopsOptions) {
     this.#database = database;
     this.#hosting = hosting;
     this.#now = now;
-    hosting.onChange((id) => void this.#changed(id));
+    this.close = hosting.onChange((id) => {
+      this.#changed(id).catch(onError);
+    });
   }
 
   /** `listener` is called when a desktop was made, changed its state, or was deleted. */
