@@ -1,5 +1,5 @@
-import type { ErrorBody, ErrorCode } from '#common/protocol/client-server.ts';
 import { UserError } from '#common/errors.ts';
+import type { ErrorBody, ErrorCode } from '#common/protocol/client-server.ts';
 
 const STATUS: Record<ErrorCode, number> = {
   bad_request: 400,
