@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 /** The app layer: what this repository brings into an image. Made anew in every build, in seconds. */
 import { chmod, cp, glob, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -11,7 +10,7 @@ import type { Bundle, Profile } from './profile.ts';
 export const NODE_PATH = 'usr/lib/flexdeploy/node';
 
 /** Writes bundles, overlays, files and unit links of the profile into `folder`. Node comes by {@link stageNode}. */
-export async function stageApp(ctx: BuildContext, profile: Profile, folder: string): Promise<void> {
+export async function stageApp(ctx: Pick<BuildContext, 'version'>, profile: Profile, folder: string): Promise<void> {
   for (const bundle of profile.bundles) await makeBundle(ctx, bundle, folder);
   for (const overlay of profile.overlays) await copyOverlay(overlay, folder);
   for (const file of profile.files) await put(folder, file.to, file.content, file.mode);
@@ -59,12 +58,8 @@ async function link(folder: string, path: string, target: string): Promise<void>
   await symlink(target, join(folder, path));
 }
 
-async function makeBundle(ctx: BuildContext, bundle: Bundle, folder: string): Promise<void> {
+async function makeBundle(ctx: Pick<BuildContext, 'version'>, bundle: Bundle, folder: string): Promise<void> {
   const to = join(folder, bundle.to);
-  if ('entry' in bundle && !existsSync(join(CHECKOUT, bundle.entry))) {
-    ctx.progress.note(`TEMPORARY: ${bundle.entry} missing`);
-    return;
-  }
   try {
     if (bundle.kind === 'page') await bundle.make(to);
     else await build({ ...scriptOptions(ctx, bundle), outfile: to });
@@ -77,7 +72,7 @@ async function makeBundle(ctx: BuildContext, bundle: Bundle, folder: string): Pr
   }
 }
 
-function scriptOptions(ctx: BuildContext, bundle: Exclude<Bundle, { kind: 'page' }>): EsbuildOptions {
+function scriptOptions(ctx: Pick<BuildContext, 'version'>, bundle: Exclude<Bundle, { kind: 'page' }>): EsbuildOptions {
   const common: EsbuildOptions = {
     entryPoints: [join(CHECKOUT, bundle.entry)],
     bundle: true,
