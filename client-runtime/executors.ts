@@ -155,8 +155,15 @@ export const executors: Executors = {
     runtime.wanted.shutDown = runtime.wanted.shutDown.filter((other) => other !== id);
   },
 
-  powerOff: (_, runtime) => runtime.outside.power('powerOff'),
-  restart: (_, runtime) => runtime.outside.power('restart'),
+  async powerOff(_, runtime) {
+    await runtime.outside.power('powerOff');
+    runtime.facts.goingDown = true;
+  },
+
+  async restart(_, runtime) {
+    await runtime.outside.power('restart');
+    runtime.facts.goingDown = true;
+  },
 };
 
 /** A request with the session's token: no server and an ended session are dealt with here, the rest is told to `onRefusal`. */

@@ -36,6 +36,8 @@ export interface Facts {
   viewer: ViewerFact;
   /** The shell is there and can open a viewer. */
   shell: boolean;
+  /** systemd was told to switch off or restart. */
+  goingDown: boolean;
 }
 
 /** The desktop that is to be on the screen. */

@@ -26,6 +26,7 @@ export type Step =
 const MAX_FAILURES = 5;
 
 export function nextSteps(facts: Facts, wanted: Wanted): Step[] {
+  if (facts.goingDown) return [];
   if (wanted.power !== 'on') return facts.session ? [{ do: 'logOut' }] : [{ do: wanted.power }];
   const steps = viewerToClose(facts, wanted);
   if (facts.session) return [...steps, ...withSession(facts, facts.session, wanted)];

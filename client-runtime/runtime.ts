@@ -70,6 +70,7 @@ export class Runtime {
       session: undefined,
       viewer: { kind: 'closed' },
       shell: false,
+      goingDown: false,
     };
   }
 

@@ -1,0 +1,404 @@
+import t from 'tap';
+import type { Desktop, DesktopState, LoggedIn } from '#common/protocol/client-server.ts';
+import type { Display, Facts, SessionFact, Wanted, WantedDesktop } from '../../client-runtime/facts.ts';
+import { backOffMs, nextDeadline, nextSteps, type Step, sentence } from '../../client-runtime/plan.ts';
+import { kioskState } from '../../client-runtime/screen.ts';
+
+const NOW = 1_000_000;
+const AT = '2026-11-22T10:00:00.000Z';
+const ID = '00000000000000aa';
+
+const login: LoggedIn = {
+  token: 'token',
+  session: '00000000000000bb',
+  expiresAt: '2026-11-22T20:00:00.000Z',
+  user: { name: 'maria', displayName: 'Maria', role: 'user', createdAt: AT },
+  tunnel: {
+    address: '10.86.0.2',
+    serverAddress: '10.86.0.1',
+    serverPublicKey: `${'A'.repeat(43)}=`,
+    endpointPort: 51820,
+    keepaliveSeconds: 25,
+    mtu: 1420,
+  },
+};
+
+const RUNNING: DesktopState = { kind: 'running', since: AT, viewers: 0 };
+const STARTING: DesktopState = { kind: 'starting', since: AT, step: 'Making its disk ready' };
+const FAILED: DesktopState = { kind: 'failed', at: AT, reason: 'no memory left' };
+const STOPPING: DesktopState = { kind: 'stopping', since: AT };
+const OFF: DesktopState = { kind: 'off' };
+
+function desktop(state: DesktopState): Desktop {
+  return {
+    id: ID,
+    name: 'blue',
+    owner: 'maria',
+    image: 'debian',
+    firmware: 'uefi',
+    memoryMiB: 1024,
+    cpus: 2,
+    diskBytes: 1,
+    createdAt: AT,
+    state,
+  };
+}
+
+const session = (state: DesktopState, more: Partial<SessionFact> = {}): SessionFact => ({
+  login,
+  tunnel: 'up',
+  events: 'live',
+  desktops: [desktop(state)],
+  ...more,
+});
+
+const facts = (more: Partial<Facts> = {}): Facts => ({
+  now: NOW,
+  network: { kind: 'up', addresses: ['192.168.1.20'] },
+  server: { kind: 'answered' },
+  session: undefined,
+  viewer: { kind: 'closed' },
+  shell: true,
+  goingDown: false,
+  ...more,
+});
+
+const wanted = (more: Partial<Wanted> = {}): Wanted => ({
+  logIn: undefined,
+  logOut: false,
+  desktop: undefined,
+  shutDown: [],
+  power: 'on',
+  ...more,
+});
+
+const blue = (more: Partial<WantedDesktop> = {}): WantedDesktop => ({
+  id: ID,
+  name: 'blue',
+  since: NOW,
+  phase: 'opening',
+  started: false,
+  failures: 0,
+  lastFailure: '',
+  retryAt: 0,
+  ...more,
+});
+
+const failedServer = (nextTryAt: number): Facts['server'] => ({
+  kind: 'failed',
+  problem: { kind: 'unreachable', host: 'server', detail: 'nothing listens there' },
+  since: NOW - 5_000,
+  failures: 2,
+  nextTryAt,
+});
+
+const unknown = { kind: 'unknown' } as const;
+const display: Display = {
+  pcName: 'lab-7',
+  version: '0.1.0',
+  server: 'server',
+  serverName: undefined,
+  language: 'en',
+  keyboard: 'us',
+  configProblems: [],
+  loginProblem: undefined,
+  notice: undefined,
+};
+
+/** Situation; what the person wants; the steps that follow; the screen. */
+type Case = [name: string, facts: Facts, wanted: Wanted, steps: Step['do'][], screen: string];
+
+const logIn = { user: 'maria', password: 'secret' };
+const CASES: Case[] = [
+  ['just started', facts({ network: unknown, server: unknown }), wanted(), [], 'starting'],
+  [
+    'cable just missing: the card may still be coming up',
+    facts({ network: { kind: 'noCable', since: NOW - 1000 }, server: unknown }),
+    wanted(),
+    [],
+    'starting',
+  ],
+  [
+    'no cable',
+    facts({ network: { kind: 'noCable', since: NOW - 60_000 }, server: unknown }),
+    wanted(),
+    [],
+    'noServer noCable',
+  ],
+  ['no address', facts({ network: { kind: 'noAddress', since: 0 } }), wanted(), [], 'noServer noAddress'],
+  ['no card', facts({ network: { kind: 'noNetworkCard', since: 0 } }), wanted(), [], 'noServer noNetworkCard'],
+  [
+    'nothing configured, whatever the network does',
+    facts({ server: { kind: 'notConfigured' }, network: { kind: 'noCable', since: 0 } }),
+    wanted(),
+    [],
+    'noServer noServerConfigured',
+  ],
+  ['network up', facts({ server: unknown }), wanted(), ['contactServer'], 'starting'],
+  ['waiting for the next try', facts({ server: failedServer(NOW + 1) }), wanted(), [], 'noServer unreachable'],
+  ['time for the next try', facts({ server: failedServer(NOW) }), wanted(), ['contactServer'], 'noServer unreachable'],
+  ['the server answered', facts(), wanted(), [], 'login'],
+  ['log-in asked for', facts(), wanted({ logIn }), ['logIn'], 'login'],
+  [
+    'log-in asked for, server gone meanwhile',
+    facts({ server: failedServer(NOW + 1) }),
+    wanted({ logIn }),
+    [],
+    'noServer unreachable',
+  ],
+  [
+    'logged in',
+    facts({ session: session(OFF, { events: 'closed', desktops: undefined, tunnel: 'down' }) }),
+    wanted(),
+    ['listen', 'bringTunnelUp'],
+    'login',
+  ],
+  ['at the list', facts({ session: session(OFF) }), wanted(), [], 'desktops'],
+  [
+    'the tunnel failed a moment ago',
+    facts({ session: session(OFF, { tunnel: { failed: 'x', nextTryAt: NOW + 1 } }) }),
+    wanted(),
+    [],
+    'desktops',
+  ],
+  [
+    'the tunnel may be tried again',
+    facts({ session: session(OFF, { tunnel: { failed: 'x', nextTryAt: NOW } }) }),
+    wanted(),
+    ['bringTunnelUp'],
+    'desktops',
+  ],
+  [
+    'opening one that is off',
+    facts({ session: session(OFF) }),
+    wanted({ desktop: blue() }),
+    ['startDesktop'],
+    'opening',
+  ],
+  [
+    'opening one that failed long ago',
+    facts({ session: session(FAILED) }),
+    wanted({ desktop: blue() }),
+    ['startDesktop'],
+    'opening',
+  ],
+  [
+    'it is starting',
+    facts({ session: session(STARTING) }),
+    wanted({ desktop: blue({ started: true }) }),
+    ['waitForDesktop'],
+    'opening',
+  ],
+  [
+    'it failed to start',
+    facts({ session: session(FAILED) }),
+    wanted({ desktop: blue({ started: true }) }),
+    ['leaveDesktop'],
+    'opening',
+  ],
+  [
+    'somebody switched it off while it started',
+    facts({ session: session(OFF) }),
+    wanted({ desktop: blue({ started: true }) }),
+    ['leaveDesktop'],
+    'opening',
+  ],
+  [
+    'it is stopping: wait, then start it',
+    facts({ session: session(STOPPING) }),
+    wanted({ desktop: blue() }),
+    ['waitForDesktop'],
+    'opening',
+  ],
+  ['it runs', facts({ session: session(RUNNING) }), wanted({ desktop: blue() }), ['openViewer'], 'opening'],
+  [
+    'it runs, no tunnel yet',
+    facts({ session: session(RUNNING, { tunnel: 'down' }) }),
+    wanted({ desktop: blue() }),
+    ['bringTunnelUp', 'waitForDesktop'],
+    'opening',
+  ],
+  [
+    'it runs, the shell is not there yet',
+    facts({ session: session(RUNNING), shell: false }),
+    wanted({ desktop: blue() }),
+    ['waitForDesktop'],
+    'opening',
+  ],
+  [
+    'it runs, the last attempt failed just now',
+    facts({ session: session(RUNNING) }),
+    wanted({ desktop: blue({ failures: 1, retryAt: NOW + 1 }) }),
+    ['waitForDesktop'],
+    'opening',
+  ],
+  [
+    'it runs, too many attempts failed',
+    facts({ session: session(RUNNING) }),
+    wanted({ desktop: blue({ failures: 5, lastFailure: 'wrong ticket' }) }),
+    ['leaveDesktop'],
+    'opening',
+  ],
+  [
+    'the viewer is connecting',
+    facts({ session: session(RUNNING), viewer: { kind: 'opening', desktop: ID } }),
+    wanted({ desktop: blue() }),
+    [],
+    'opening',
+  ],
+  [
+    'opening was called off',
+    facts({ session: session(RUNNING), viewer: { kind: 'opening', desktop: ID } }),
+    wanted(),
+    ['closeViewer'],
+    'desktops',
+  ],
+  [
+    'in use',
+    facts({ session: session(RUNNING), viewer: { kind: 'shown', desktop: ID } }),
+    wanted({ desktop: blue({ phase: 'inUse' }) }),
+    [],
+    'inUse',
+  ],
+  [
+    'in use, and the server’s list says off: the picture knows better',
+    facts({ session: session(OFF), viewer: { kind: 'shown', desktop: ID } }),
+    wanted({ desktop: blue({ phase: 'inUse' }) }),
+    [],
+    'inUse',
+  ],
+  [
+    'in use, and the server process is gone: the picture stays',
+    facts({
+      session: session(RUNNING, { events: 'closed' }),
+      server: failedServer(NOW),
+      viewer: { kind: 'shown', desktop: ID },
+    }),
+    wanted({ desktop: blue({ phase: 'inUse' }) }),
+    ['listen'],
+    'inUse',
+  ],
+  [
+    'the person shut it down',
+    facts({ session: session(OFF) }),
+    wanted({ desktop: blue({ phase: 'inUse', started: true }) }),
+    ['leaveDesktop'],
+    'opening',
+  ],
+  [
+    'it crashed',
+    facts({ session: session(FAILED) }),
+    wanted({ desktop: blue({ phase: 'inUse', started: true }) }),
+    ['leaveDesktop'],
+    'opening',
+  ],
+  [
+    'the picture broke, the desktop runs',
+    facts({ session: session(RUNNING) }),
+    wanted({ desktop: blue({ phase: 'inUse', failures: 1, retryAt: NOW }) }),
+    ['openViewer'],
+    'opening',
+  ],
+  [
+    'server and picture gone, with a desktop',
+    facts({ session: session(RUNNING, { events: 'closed' }), server: failedServer(NOW + 1) }),
+    wanted({ desktop: blue() }),
+    [],
+    'serverLost unreachable blue',
+  ],
+  [
+    'server gone because the cable is out',
+    facts({
+      session: session(RUNNING, { events: 'closed' }),
+      server: failedServer(NOW),
+      network: { kind: 'noCable', since: 0 },
+    }),
+    wanted(),
+    [],
+    'serverLost noCable',
+  ],
+  [
+    'its desktop was deleted',
+    facts({ session: session(RUNNING, { desktops: [] }) }),
+    wanted({ desktop: blue() }),
+    ['leaveDesktop'],
+    'opening',
+  ],
+  [
+    'logging out of a desktop',
+    facts({ session: session(RUNNING), viewer: { kind: 'shown', desktop: ID } }),
+    wanted({ logOut: true, desktop: blue() }),
+    ['closeViewer', 'logOut'],
+    'login',
+  ],
+  [
+    'the session ended under a desktop',
+    facts({ viewer: { kind: 'shown', desktop: ID } }),
+    wanted(),
+    ['closeViewer'],
+    'login',
+  ],
+  [
+    'shutting one down',
+    facts({ session: session(RUNNING) }),
+    wanted({ shutDown: [ID] }),
+    ['shutDownDesktop'],
+    'desktops',
+  ],
+  ['power off', facts(), wanted({ power: 'powerOff' }), ['powerOff'], 'goingDown'],
+  ['on the way down', facts({ goingDown: true }), wanted({ power: 'powerOff' }), [], 'goingDown'],
+  ['restart while logged in', facts({ session: session(OFF) }), wanted({ power: 'restart' }), ['logOut'], 'goingDown'],
+];
+
+t.test('what is done and shown in every situation', async (t) => {
+  for (const [name, known, wants, steps, expected] of CASES) {
+    t.same(
+      nextSteps(known, wants).map((s) => s.do),
+      steps,
+      name,
+    );
+    const { screen } = kioskState(known, wants, display, ['us']);
+    const words = [screen.kind, 'problem' in screen ? screen.problem?.kind : ''];
+    if (screen.kind === 'serverLost') words.push(screen.desktop ?? '');
+    t.equal(words.join(' ').trim(), expected, `${name}: the screen`);
+  }
+});
+
+t.test('why a desktop is left', async (t) => {
+  const notice = (state: DesktopState, more: Partial<WantedDesktop>) => {
+    const [step] = nextSteps(facts({ session: session(state) }), wanted({ desktop: blue(more) }));
+    return step?.do === 'leaveDesktop' ? step.notice : step;
+  };
+  t.same(notice(OFF, { phase: 'inUse' }), { kind: 'desktopShutDown', desktop: 'blue' });
+  t.same(notice(FAILED, { phase: 'inUse' }), { kind: 'desktopFailed', desktop: 'blue', reason: 'no memory left' });
+  t.match(notice(FAILED, { started: true }), { kind: 'couldNotOpen', reason: 'no memory left' });
+  t.match(notice(RUNNING, { failures: 5, lastFailure: 'cut' }), { kind: 'couldNotOpen', reason: 'cut' });
+});
+
+t.test('the wait between attempts grows to ten seconds', async (t) => {
+  t.same(
+    [1, 2, 3, 4, 5, 6, 100].map((n) => backOffMs(n) / 1000),
+    [1, 2, 3, 5, 8, 10, 10],
+  );
+});
+
+t.test('time alone matters only when something is waited for', async (t) => {
+  t.equal(nextDeadline(facts(), wanted()), undefined);
+  t.equal(nextDeadline(facts({ server: failedServer(NOW + 7) }), wanted()), NOW + 7);
+  t.equal(nextDeadline(facts({ server: failedServer(NOW - 7) }), wanted()), undefined, 'the past is past');
+  t.equal(nextDeadline(facts({ network: { kind: 'noCable', since: NOW } }), wanted()), NOW + 6_000);
+  t.equal(nextDeadline(facts(), wanted({ desktop: blue({ retryAt: NOW + 3 }) })), NOW + 3);
+});
+
+t.test('every step has a sentence in both languages', async (t) => {
+  const seen = CASES.flatMap(([, known, wants]) => nextSteps(known, wants));
+  for (const step of seen) {
+    t.match(sentence(step, 'en'), /^[A-Z]/);
+    if (step.do !== 'waitForDesktop') t.not(sentence(step, 'pt'), sentence(step, 'en'), step.do);
+  }
+});
+
+t.test('a state that the page gets holds no secret', async (t) => {
+  const text = JSON.stringify(kioskState(facts({ session: session(OFF) }), wanted({ logIn }), display, ['us']));
+  t.notMatch(text, /token|secret/);
+});
