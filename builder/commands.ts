@@ -5,6 +5,7 @@ import { UserError } from '#common/errors.ts';
 import { buildLive } from './build.ts';
 import { Cache, cacheFolder } from './cache.ts';
 import type { BuildContext, BuildOptions } from './context.ts';
+import { ensureDebianPackages } from './debian-packages.ts';
 import { buildDisk } from './disk-build.ts';
 import { lockFolder } from './lock.ts';
 import type { Profile } from './profile.ts';
@@ -21,6 +22,7 @@ export interface BuildRequest {
 /** Builds one image, from checks to the artefacts. Prints where they are. */
 export async function buildImage(profile: Profile, request: BuildRequest): Promise<void> {
   if (await becomeRoot()) return;
+  await ensureDebianPackages();
   await assertRequirements(profile);
   const start = performance.now();
   const cache = new Cache(cacheFolder(), { fresh: request.fresh });

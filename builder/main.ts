@@ -5,8 +5,10 @@ import { Command, Option } from 'commander';
 import { describeError, UserError } from '#common/errors.ts';
 import { artefactFolder } from './artefacts.ts';
 import { buildImage, cleanCache } from './commands.ts';
+import { configCommand } from './config-command.ts';
 import { CHECKOUT } from './context.ts';
 import { PROFILES } from './profiles/index.ts';
+import { report } from './report.ts';
 
 interface BuildFlags {
   debug?: true;
@@ -87,7 +89,7 @@ function program(version: string): Command {
     .argument('<profile>', PROFILES.map((p) => p.name).join(', '))
     .option('--debug', 'of the debug build')
     .action(async (name: string, flags: { debug?: true }) => {
-      const { report } = await import('./report.ts');
+      assertProfile(name);
       console.log(await report(join(CHECKOUT, 'out/images', artefactFolder(name, flags.debug ?? false))));
     });
   command
@@ -98,15 +100,22 @@ function program(version: string): Command {
     .option('--file <json>', 'replace the whole file')
     .option('--show', 'show what is there')
     .action(async (iso: string, flags: { set?: string[]; file?: string; show?: true }) => {
-      const { configCommand } = await import('./config-command.ts');
       console.log(await configCommand(iso, flags));
     });
-  command.on('command:*', ([name]: string[]) => {
+  command.argument('[profile]').action((name: string | undefined) => {
+    if (name === undefined) return command.help();
     throw new UserError(`there is no profile or command "${name}"`, {
       hint: `There are: ${command.commands.map((c) => c.name()).join(', ')}.`,
     });
   });
   return command;
+}
+
+function assertProfile(name: string): void {
+  if (PROFILES.some((p) => p.name === name)) return;
+  throw new UserError(`there is no profile "${name}"`, {
+    hint: `There are: ${PROFILES.map((p) => p.name).join(', ')}.`,
+  });
 }
 
 async function caValue(pin: string): Promise<string> {
