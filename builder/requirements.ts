@@ -18,7 +18,7 @@ const TOOLS: Record<Profile['kind'] | 'all', Record<string, string>> = {
     'apt-get': 'apt',
   },
   live: { xorriso: 'xorriso', mcopy: 'mtools', 'mkfs.vfat': 'dosfstools' },
-  disk: { 'mkfs.ext4': 'e2fsprogs', 'qemu-img': 'qemu-utils' },
+  disk: { mcopy: 'mtools', 'qemu-img': 'qemu-utils' },
 };
 
 /** @throws UserError naming every tool that is missing, and the one command that brings them */
