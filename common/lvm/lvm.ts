@@ -16,6 +16,8 @@ export interface LogicalVolume {
   /** Of a pool: how full, in percent; undefined for anything else or when inactive. */
   dataPercent: number | undefined;
   metadataPercent: number | undefined;
+  /** Of a pool: what writes get when it is full. */
+  whenFull: 'error' | 'queue' | undefined;
 }
 
 export interface VolumeGroup {
@@ -33,6 +35,7 @@ const LvRow = Type.Object({
   lv_active: Type.String(),
   data_percent: Type.String(),
   metadata_percent: Type.String(),
+  lv_when_full: Type.String(),
 });
 const VgRow = Type.Object({ vg_name: Type.String(), vg_size: Type.String(), vg_free: Type.String() });
 
@@ -45,7 +48,7 @@ export async function volumeGroup(name: string): Promise<VolumeGroup | undefined
 }
 
 export async function logicalVolumes(group: string): Promise<LogicalVolume[]> {
-  const fields = 'lv_name,lv_size,pool_lv,lv_active,data_percent,metadata_percent';
+  const fields = 'lv_name,lv_size,pool_lv,lv_active,data_percent,metadata_percent,lv_when_full';
   return parseVolumes(await report('lv', LvRow, ['lvs', ...REPORT_OPTIONS, '-o', fields, checkName(group)]));
 }
 
@@ -58,6 +61,7 @@ export function parseVolumes(rows: Static<typeof LvRow>[]): LogicalVolume[] {
     active: r.lv_active === 'active',
     dataPercent: percent(r.data_percent),
     metadataPercent: percent(r.metadata_percent),
+    whenFull: r.lv_when_full === 'error' || r.lv_when_full === 'queue' ? r.lv_when_full : undefined,
   }));
 }
 
@@ -81,7 +85,7 @@ export async function createPool(group: string, pool: string, options: { percent
 
 /**
  * What writes get when the pool is full: an error at once, so that QEMU pauses the guest, instead of hanging for a
- * minute and failing then (lvmthin(7), "Data space exhaustion"). `lvcreate` does not take this option.
+ * minute and failing then (lvmthin(7), "Data space exhaustion"). `lvcreate` does not take this option, and `lvchange` fails when nothing changes.
  */
 export async function setErrorWhenFull(group: string, pool: string): Promise<void> {
   await lvm(['lvchange', '--errorwhenfull', 'y', lv(group, pool)]);

@@ -53,6 +53,11 @@ export async function resume(qmp: QmpConnection): Promise<void> {
  */
 export async function allowTicket(qmp: QmpConnection, password: string, seconds: number): Promise<void> {
   await qmp.execute('set_password', { protocol: 'spice', password, connected: 'keep' });
+  await limitTicket(qmp, seconds);
+}
+
+/** The password that is set counts for `seconds` more seconds. */
+export async function limitTicket(qmp: QmpConnection, seconds: number): Promise<void> {
   await qmp.execute('expire_password', { protocol: 'spice', time: `+${seconds}` });
 }
 

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import {
   allowTicket,
   disconnectViewers,
+  limitTicket,
   querySpice,
   revokeTicket,
   SPICE_CHANNEL_MAIN,
@@ -45,12 +46,8 @@ export class Viewers {
   /** Shuts out everyone without a ticket, and counts the viewers that are there (from before our process started). */
   async begin(): Promise<void> {
     await revokeTicket(this.#qmp);
-    const info = await querySpice(this.#qmp);
-    for (const channel of info?.channels ?? []) {
-      if (channel.type !== SPICE_CHANNEL_MAIN) continue;
-      this.#connected.set(channel.connection, channel.host);
-      this.#open.add(channel.host);
-    }
+    await this.#countAgain();
+    for (const peer of this.#connected.values()) this.#open.add(peer);
   }
 
   /** A ticket for the PC at `peer`. An older one that was not used is worth nothing any more. */
@@ -83,13 +80,24 @@ export class Viewers {
   /** To be told every QMP event of this desktop. */
   async onEvent(event: QmpEvent): Promise<void> {
     if (!event.name.startsWith('SPICE_')) return;
-    const channel = spiceChannelOf(event.data);
-    if (channel?.type !== SPICE_CHANNEL_MAIN) return;
-    if (event.name === 'SPICE_INITIALIZED') await this.#mainConnected(channel);
-    if (event.name === 'SPICE_DISCONNECTED' && this.#connected.delete(channel.connection)) {
+    if (event.name === 'SPICE_INITIALIZED') {
+      const channel = spiceChannelOf(event.data);
+      if (channel?.type === SPICE_CHANNEL_MAIN) await this.#mainConnected(channel);
+    }
+    if (event.name === 'SPICE_DISCONNECTED') {
+      // The event does not tell which channel it was (QAPI: SpiceBasicInfo).
+      const before = [...this.#connected.keys()].join();
+      await this.#countAgain();
+      if ([...this.#connected.keys()].join() === before) return;
       this.#onCount();
       await this.#closeUnused();
     }
+  }
+
+  async #countAgain(): Promise<void> {
+    const info = await querySpice(this.#qmp);
+    const mains = (info?.channels ?? []).filter((channel) => channel.type === SPICE_CHANNEL_MAIN);
+    this.#connected = new Map(mains.map((channel) => [channel.connection, channel.host]));
   }
 
   async #mainConnected(main: { host: string; connection: number }): Promise<void> {
@@ -99,7 +107,9 @@ export class Viewers {
     this.#onCount();
     switch (action) {
       case 'revokeAfterGrace':
-        return this.#after(GRACE_MS);
+        this.#after(GRACE_MS);
+        // A ticket used in its last second has to last for the other channels too.
+        return await limitTicket(this.#qmp, GRACE_MS / 1000);
       case 'throwOut':
         this.#log.warn({ peer: main.host }, 'a viewer came without a ticket of its own: everybody was thrown out');
         return await this.#throwOut();

@@ -74,7 +74,8 @@ export async function openPool(options: { dataDisk?: string }): Promise<PoolStat
     }
     await createPool(GROUP, POOL, { percent: POOL_PERCENT, chunkKiB: CHUNK_KIB });
   }
-  await setErrorWhenFull(GROUP, POOL);
+  const pool = (await logicalVolumes(GROUP)).find((v) => v.name === POOL);
+  if (pool?.whenFull === 'queue') await setErrorWhenFull(GROUP, POOL);
   return await poolStatus();
 }
 
