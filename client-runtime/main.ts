@@ -3,17 +3,18 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { pino } from 'pino';
 import { describeError, messageOf } from '#common/errors.ts';
 import { PinnedClient } from '#common/http/pinned-client.ts';
-import { KEYBOARDS } from '#common/protocol/config.ts';
+import { type BootConfig, KEYBOARDS } from '#common/protocol/config.ts';
 import { run } from '#common/run.ts';
 import { VERSION as SOURCE_VERSION } from '#common/version.ts';
 import { readBootConfig } from './boot-config-file.ts';
+import type { Display } from './facts.ts';
 import { setKeyboard } from './keyboard.ts';
 import { LocalServer } from './kiosk/local-server.ts';
 import { ShellSocket } from './kiosk/shell-socket.ts';
 import { defaultPcName, gatherMachineFacts } from './machine-facts.ts';
 import { watchNetwork } from './network/links.ts';
 import { applyNetwork } from './network/networkd.ts';
-import { parseOptions } from './options.ts';
+import { type Options, parseOptions } from './options.ts';
 import { type Outside, Runtime } from './runtime.ts';
 import { StatusLines } from './status-lines.ts';
 import { Tunnel } from './tunnel.ts';
@@ -24,63 +25,61 @@ const VERSION = typeof FLEXDEPLOY_VERSION === 'undefined' ? SOURCE_VERSION : FLE
 
 const log = pino({ level: process.env.FLEXDEPLOY_LOG ?? 'info', base: null });
 
+interface Parts {
+  options: Options;
+  config: BootConfig;
+  runtime: Runtime;
+  shell: ShellSocket;
+  page: LocalServer;
+  status: StatusLines;
+  stopping: AbortController;
+}
+
 async function main(): Promise<void> {
-  const options = parseOptions(process.argv.slice(2));
+  const parts = await wire(parseOptions(process.argv.slice(2)));
+  // The screen first: whatever fails afterwards can be shown on it.
+  await Promise.all([parts.shell.start(), parts.page.start()]);
+  await prepareMachine(parts);
+  parts.runtime.changed();
+  const { server } = parts.config;
+  log.info({ version: VERSION, server, pcName: parts.runtime.display.pcName }, 'runtime is up');
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.once(signal, () => void stop(parts, signal).catch((error) => fail(error)));
+}
+
+async function wire(options: Options): Promise<Parts> {
   const { config, problems } = await readBootConfig(options.configFile);
   for (const problem of problems) log.warn(problem, 'flexdeploy.json');
-  const pcName = config.pcName ?? (await defaultPcName());
-  const keyboard = config.keyboard ?? 'us';
-  const client =
-    config.server !== undefined && config.ca !== undefined
-      ? new PinnedClient({ server: config.server, ca: config.ca })
-      : undefined;
-  const status = new StatusLines(options.dryRun ? [] : undefined);
-  const tunnel = new Tunnel();
-  const stopping = new AbortController();
-
-  /** Does something to this machine, unless it is only a developer's. */
-  const here = async (what: string, act: () => Promise<unknown>): Promise<void> => {
-    if (options.dryRun) log.info(`not done here: ${what}`);
-    else await act();
+  const display: Display = {
+    pcName: config.pcName ?? (await defaultPcName()),
+    version: VERSION,
+    server: config.server,
+    serverName: undefined,
+    language: config.language ?? 'en',
+    keyboard: config.keyboard ?? 'us',
+    configProblems: problems,
+    loginProblem: undefined,
+    notice: undefined,
   };
+  const status = new StatusLines(options.dryRun ? [] : undefined);
   const seen = { page: false, loaded: false };
   const loginReady = () => {
     if (seen.page && seen.loaded && runtime.state.screen.kind === 'login') void status.reached('login-ready');
   };
   const outside: Outside = {
-    client,
+    ...machine(options, config, display.pcName),
     tellShell: (command) => shell.send(command),
-    machineFacts: () => gatherMachineFacts({ name: pcName, version: VERSION }, (words) => log.warn(words)),
-    tunnelUp: (to, key) => here('tunnel up', () => tunnel.up(to, key, client?.address.host ?? '')),
-    tunnelDown: () => here('tunnel down', () => tunnel.down()),
-    setKeyboard: (layout) => here(`keyboard ${layout}`, () => setKeyboard(layout)),
-    power: (action) =>
-      here(action, () => run(['systemctl', '--no-block', action === 'restart' ? 'reboot' : 'poweroff'])),
     publish: (state) => {
       page.publish(state);
       loginReady();
     },
     onFirstFrame: () => void status.reached('first-frame'),
   };
-  const runtime = new Runtime({
-    outside,
-    log,
-    keyboards: KEYBOARDS,
-    display: {
-      pcName,
-      version: VERSION,
-      server: config.server,
-      serverName: undefined,
-      language: config.language ?? 'en',
-      keyboard,
-      configProblems: problems,
-      loginProblem: undefined,
-      notice: undefined,
-    },
-  });
+  const runtime = new Runtime({ outside, log, keyboards: KEYBOARDS, display });
+  const gid = await groupId('kiosk');
   const shell = new ShellSocket({
     path: options.shellSocket,
-    ...groupOption(await groupId('kiosk')),
+    ...(gid !== undefined && { gid }),
     onConnected: (connected) => runtime.shellConnected(connected),
     onNonsense: (why) => log.warn(`the shell was hung up on: ${why}`),
     onEvent: (event) => {
@@ -100,15 +99,37 @@ async function main(): Promise<void> {
       loginReady();
     },
   });
+  return { options, config, runtime, shell, page, status, stopping: new AbortController() };
+}
 
-  // The screen first: whatever fails afterwards can be shown on it.
-  await Promise.all([shell.start(), page.start()]);
-  await attempt('the keyboard layout', () => here(`keyboard ${keyboard}`, () => setKeyboard(keyboard)));
+/** What the runtime does to the PC; with `--dry-run`, only words about it. */
+function machine(
+  options: Options,
+  { server, ca }: BootConfig,
+  pcName: string,
+): Omit<Outside, 'tellShell' | 'publish' | 'onFirstFrame'> {
+  const client = server !== undefined && ca !== undefined ? new PinnedClient({ server, ca }) : undefined;
+  const tunnel = new Tunnel();
+  return {
+    client,
+    machineFacts: () => gatherMachineFacts({ name: pcName, version: VERSION }, (words) => log.warn(words)),
+    tunnelUp: (to, key) => here(options, 'tunnel up', () => tunnel.up(to, key, client?.address.host ?? '')),
+    tunnelDown: () => here(options, 'tunnel down', () => tunnel.down()),
+    setKeyboard: (layout) => here(options, `keyboard ${layout}`, () => setKeyboard(layout)),
+    power: (action) =>
+      here(options, action, () => run(['systemctl', '--no-block', action === 'restart' ? 'reboot' : 'poweroff'])),
+  };
+}
+
+/** Brings the PC into the state that flexdeploy.json describes; what fails is logged, and the rest goes on. */
+async function prepareMachine({ options, config, runtime, status, stopping }: Parts): Promise<void> {
+  const { outside, display } = runtime;
+  await attempt('the keyboard layout', () => outside.setKeyboard(display.keyboard));
   await attempt('the tunnel of an earlier run', () => outside.tunnelDown());
   await attempt('the name of the PC', () =>
-    here(`name ${pcName}`, () => writeFile('/proc/sys/kernel/hostname', pcName)),
+    here(options, `name ${display.pcName}`, () => writeFile('/proc/sys/kernel/hostname', display.pcName)),
   );
-  await attempt('the network', () => here('network', () => applyNetwork(config.network)));
+  await attempt('the network', () => here(options, 'network', () => applyNetwork(config.network)));
   void watchNetwork({
     signal: stopping.signal,
     onError: (message) => log.error(`the network cannot be watched: ${message}`),
@@ -117,18 +138,20 @@ async function main(): Promise<void> {
       if (network.kind === 'up') void status.reached('network-ready');
     },
   });
-  runtime.changed();
-  log.info({ version: VERSION, server: config.server, pcName }, 'runtime is up');
+}
 
-  const stop = async (signal: NodeJS.Signals) => {
-    log.info({ signal }, 'stopping');
-    stopping.abort();
-    await runtime.stop();
-    await Promise.all([shell.stop(), page.stop()]);
-    process.exit(0);
-  };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const)
-    process.once(signal, () => void stop(signal).catch((error) => fail(error)));
+async function stop({ runtime, shell, page, stopping }: Parts, signal: NodeJS.Signals): Promise<never> {
+  log.info({ signal }, 'stopping');
+  stopping.abort();
+  await runtime.stop();
+  await Promise.all([shell.stop(), page.stop()]);
+  process.exit(0);
+}
+
+/** Does something to this machine, unless it is only a developer's. */
+async function here({ dryRun }: Options, what: string, act: () => Promise<unknown>): Promise<void> {
+  if (dryRun) log.info(`not done here: ${what}`);
+  else await act();
 }
 
 async function attempt(what: string, work: () => Promise<void>): Promise<void> {
@@ -139,10 +162,6 @@ async function groupId(name: string): Promise<number | undefined> {
   const groups = await readFile('/etc/group', 'utf8').catch(() => '');
   const id = new RegExp(`^${name}:[^:]*:(\\d+):`, 'm').exec(groups)?.[1];
   return id === undefined ? undefined : Number(id);
-}
-
-function groupOption(gid: number | undefined): { gid?: number } {
-  return gid === undefined ? {} : { gid };
 }
 
 function fail(error: unknown): never {
