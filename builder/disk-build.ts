@@ -53,7 +53,10 @@ export async function buildDisk(ctx: BuildContext, profile: DiskProfile): Promis
 /** What depends on the disk's layout or on the profile's name. */
 async function systemFiles(root: string, profile: DiskProfile, layout: DiskLayout): Promise<void> {
   await mkdir(join(root, 'boot/grub'), { recursive: true });
-  await writeFile(join(root, 'boot/grub/grub.cfg'), grubConfig(layout, profile.title, profile.kernelCommandLine));
+  await writeFile(
+    join(root, 'boot/grub/grub.cfg'),
+    grubConfig(layout, `FlexDeploy ${profile.name}`, profile.kernelCommandLine),
+  );
   await writeFile(join(root, 'etc/default/grub'), defaultGrub(profile.kernelCommandLine));
   await writeFile(join(root, 'etc/fstab'), fstab(layout));
   await writeFile(join(root, 'etc/hostname'), `flexdeploy-${profile.name}\n`);
