@@ -73,10 +73,11 @@ export async function openPool(options: { dataDisk?: string }): Promise<PoolStat
       };
     }
     await createPool(GROUP, POOL, { percent: POOL_PERCENT, chunkKiB: CHUNK_KIB });
+    await setErrorWhenFull(GROUP, POOL);
+    return await poolStatus();
   }
-  const pool = (await logicalVolumes(GROUP)).find((v) => v.name === POOL);
-  if (pool?.whenFull === 'queue') await setErrorWhenFull(GROUP, POOL);
-  return await poolStatus();
+  if (volumes.some((v) => v.name === POOL && v.whenFull === 'queue')) await setErrorWhenFull(GROUP, POOL);
+  return statusOf(volumes);
 }
 
 /** How full the pool is, now. Gives its metadata more room when that gets scarce. */
