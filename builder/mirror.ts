@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { UserError } from '#common/errors.ts';
 import { run } from '#common/run.ts';
 import { cacheKey } from './cache.ts';
-import type { BuildContext } from './context.ts';
+import type { BuildContext, BuildOptions } from './context.ts';
 
 /** One line of sources.list, in parts. */
 export interface Source {
@@ -41,8 +41,11 @@ export function sourcesFromApt(
   });
 }
 
+/** What decides which archives a build uses. */
+type SourceOptions = Pick<BuildOptions, 'suite' | 'mirror' | 'firmware'>;
+
 /** The archives for this build. */
-export async function debianSources(ctx: BuildContext): Promise<Source[]> {
+export async function debianSources(ctx: { options: SourceOptions }): Promise<Source[]> {
   const { suite, mirror, firmware } = ctx.options;
   const components = firmware ? ['main', 'non-free-firmware'] : ['main'];
   if (mirror !== undefined) return [{ uri: mirror, suite, components }];

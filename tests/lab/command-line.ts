@@ -44,6 +44,8 @@ export interface MachineOptions {
   display?: { width: number; height: number };
   /** systemd credentials that the machine is given by its firmware (SMBIOS type 11), see systemd.system-credentials(7). */
   credentials?: Readonly<Record<string, string>>;
+  /** A balloon device, through which the guest tells how much memory it uses. */
+  memoryStatistics?: boolean;
 }
 
 /** Files that belong to one running machine. */
@@ -90,6 +92,7 @@ export function commandLine(
     ...['-smp', String(cpus), '-m', String(options.memoryMiB)],
     ...['-qmp', `unix:${files.qmp},server=on,wait=off`, '-vnc', `unix:${files.vnc}`],
     ...videoArguments(options),
+    ...(options.memoryStatistics ? ['-device', 'virtio-balloon-pci,id=balloon'] : []),
     ...Object.entries(options.credentials ?? {}).flatMap(credentialArguments),
     ...['-device', 'qemu-xhci,id=usb', '-device', 'usb-tablet,bus=usb.0', '-device', 'virtio-rng-pci'],
     ...['-chardev', `file,id=serial0,path=${files.serial},append=on`, '-serial', 'chardev:serial0'],

@@ -28,6 +28,7 @@ export interface PcOptions {
   config?: BootConfig;
   video?: 'virtio' | 'std';
   display?: { width: number; height: number };
+  memoryStatistics?: boolean;
 }
 
 /** A server and its PCs, each behind a NAT of its own. */
@@ -152,6 +153,7 @@ export class Deployment {
       ...(options.nics && { nics: options.nics }),
       ...(options.video && { video: options.video }),
       ...(options.display && { display: options.display }),
+      ...(options.memoryStatistics && { memoryStatistics: true }),
     } as const;
     if (boot === 'kernel') {
       const initrd = join(this.lab.folder, `${name}.initrd`);

@@ -167,6 +167,21 @@ export class Machine {
     await this.qmp('blockdev-reopen', { options: [{ driver: 'raw', 'node-name': `node-${serial}`, file: debug }] });
   }
 
+  /** MiB of memory that the guest could not give to a new program; for machines with `memoryStatistics`. */
+  async memoryInUseMiB(): Promise<number> {
+    const path = '/machine/peripheral/balloon';
+    await this.qmp('qom-set', { path, property: 'guest-stats-polling-interval', value: 1 });
+    for (const deadline = Date.now() + 30_000; Date.now() < deadline; await sleep(500)) {
+      const answer = (await this.qmp('qom-get', { path, property: 'guest-stats' })) as {
+        stats: Record<string, number>;
+        'last-update': number;
+      };
+      const { 'stat-total-memory': total = -1, 'stat-available-memory': available = -1 } = answer.stats;
+      if (answer['last-update'] > 0 && total > 0 && available > 0) return (total - available) / 1024 ** 2;
+    }
+    throw await this.failure('tells nothing about its memory: has its system no virtio-balloon driver?');
+  }
+
   /** What this start of the machine wrote to ttyS0 so far. */
   async serialText(): Promise<string> {
     return (await this.#serialAll()).slice(this.#serialFrom);
