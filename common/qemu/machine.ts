@@ -53,5 +53,5 @@ export function macFor(id: string): string {
 
 /** A stable UUID (version 8: made by an application's own rule, RFC 9562) from an id of 16 hexadecimal digits. */
 export function uuidFor(id: string): string {
-  return `464c4558-4445-8000-8${id.slice(0, 3)}-${id.slice(3, 15)}`;
+  return `464c4558-4445-800${id.slice(0, 1)}-8${id.slice(1, 4)}-${id.slice(4, 16)}`;
 }

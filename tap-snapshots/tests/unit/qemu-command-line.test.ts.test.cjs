@@ -1,0 +1,102 @@
+/* IMPORTANT
+ * This snapshot file is auto-generated, but designed for humans.
+ * It should be checked into source control and tracked carefully.
+ * Re-generate by setting TAP_SNAPSHOT=1 and running tests.
+ * Make sure to inspect the output below.  Do not ignore changes!
+ */
+'use strict'
+exports[`tests/unit/qemu-command-line.test.ts > TAP > a BIOS desktop > must match snapshot 1`] = `
+/usr/bin/qemu-system-x86_64
+-name
+guest=ana-debian,process=flexdeploy-desktop
+-uuid
+464c4558-4445-8000-8123-456789abcdef
+-no-user-config
+-nodefaults
+-display
+none
+-sandbox
+on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
+-machine
+pc-q35-10.0,accel=kvm,usb=off,vmport=off,hpet=off,dump-guest-core=off,memory-backend=pc.ram
+-cpu
+qemu64,-svm,+cx16,+lahf-lm,+popcnt,+pni,+ssse3,+sse4.1,+sse4.2,enforce
+-smp
+cpus=2,sockets=1,cores=2,threads=1
+-m
+size=2048M
+-object
+memory-backend-memfd,id=pc.ram,size=2048M,share=off,prealloc=off
+-global
+ICH9-LPC.disable_s3=1
+-global
+ICH9-LPC.disable_s4=1
+-rtc
+base=utc,driftfix=slew
+-global
+kvm-pit.lost_tick_policy=delay
+-boot
+menu=off,strict=on
+-chardev
+socket,id=monitor,path=/run/m.sock,server=on,wait=off
+-mon
+chardev=monitor,mode=control
+-spice
+addr=10.86.0.1,port=5900,ipv4=on,disable-ticketing=off,image-compression=auto_glz,jpeg-wan-compression=auto,zlib-glz-wan-compression=auto,streaming-video=filter,playback-compression=on,agent-mouse=on,disable-copy-paste=off,seamless-migration=on
+-device
+virtio-vga,id=video0,max_outputs=1
+-object
+iothread,id=io0
+-blockdev
+driver=host_device,node-name=disk0-store,filename=/dev/flexdeploy/desk-0123456789abcdef,aio=native,cache.direct=on,discard=unmap
+-blockdev
+driver=raw,node-name=disk0,file=disk0-store,cache.direct=on,discard=unmap,detect-zeroes=unmap
+-device
+virtio-blk-pci,id=disk0-device,drive=disk0,iothread=io0,bootindex=1,serial=0123456789abcdef,write-cache=on,werror=enospc,rerror=report
+-netdev
+user,id=net0
+-device
+virtio-net-pci,id=net0-device,netdev=net0,mac=52:54:00:01:23:45,romfile=
+-device
+virtio-serial-pci,id=serial0
+-chardev
+spicevmc,id=vdagent,name=vdagent
+-device
+virtserialport,bus=serial0.0,nr=1,chardev=vdagent,name=com.redhat.spice.0
+-chardev
+socket,id=agent,path=/run/a.sock,server=on,wait=off
+-device
+virtserialport,bus=serial0.0,nr=2,chardev=agent,name=org.flexdeploy.agent.0
+-device
+qemu-xhci,id=usb,p2=8,p3=8
+-device
+usb-tablet,bus=usb.0
+-chardev
+spicevmc,id=usbredir0,name=usbredir
+-device
+usb-redir,id=usbredir0-device,chardev=usbredir0,bus=usb.0
+-chardev
+spicevmc,id=usbredir1,name=usbredir
+-device
+usb-redir,id=usbredir1-device,chardev=usbredir1,bus=usb.0
+-chardev
+spicevmc,id=usbredir2,name=usbredir
+-device
+usb-redir,id=usbredir2-device,chardev=usbredir2,bus=usb.0
+-audiodev
+spice,id=audio0
+-device
+ich9-intel-hda,id=sound0
+-device
+hda-duplex,bus=sound0.0,audiodev=audio0
+-object
+rng-builtin,id=rng0
+-device
+virtio-rng-pci,rng=rng0
+`
+
+exports[`tests/unit/qemu-command-line.test.ts > TAP > a UEFI desktop differs in its firmware only > must match snapshot 1`] = `
+driver=file,node-name=uefi-code,filename=/code.fd,read-only=on,auto-read-only=off
+driver=file,node-name=uefi-vars,filename=/vars.fd
+pflash0=uefi-code,pflash1=uefi-vars
+`
