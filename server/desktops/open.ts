@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Logger } from 'pino';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { UserError } from '#common/errors.ts';
+import type { HostingOptions } from '../hosting.ts';
 import { ServerHosting } from './hosting.ts';
 
 /** What an administrator may set in /etc/flexdeploy/server.json. Every key is optional. */
@@ -28,19 +28,13 @@ const SETTINGS_CREDENTIAL = 'flexdeploy.server.json';
 const TUNNEL_PORT = 51820;
 
 /** The server's own Hosting: real disks, machines, tunnels and firewall of the machine it runs on. Needs root. */
-export async function openHosting(options: {
-  stateFolder: string;
-  runtimeFolder: string;
-  log: Logger;
-  /** TCP; 443 unless told. */
-  apiPort?: number;
-}): Promise<ServerHosting> {
+export async function openHosting(options: HostingOptions): Promise<ServerHosting> {
   const settings = await readSettings();
   return await ServerHosting.create({
     folders: { state: options.stateFolder, run: options.runtimeFolder },
     log: options.log,
     tunnelPort: (await givenTunnelPort()) ?? settings.tunnelPort ?? TUNNEL_PORT,
-    openTcpPorts: [options.apiPort ?? 443, ...(settings.openTcpPorts ?? [])],
+    openTcpPorts: [options.apiPort, ...(settings.openTcpPorts ?? [])],
     ...(settings.dataDisk !== undefined && { dataDisk: settings.dataDisk }),
   });
 }
@@ -61,30 +55,31 @@ async function givenTunnelPort(): Promise<number | undefined> {
   });
 }
 
+/** The settings from the file, or from the credential `flexdeploy.server.json` where there is no file. */
 async function readSettings(): Promise<ServerSettings> {
-  const credentials = process.env.CREDENTIALS_DIRECTORY;
-  const fromCredential = credentials && (await readIfThere(`${credentials}/${SETTINGS_CREDENTIAL}`));
-  const text = fromCredential || (await readIfThere(SETTINGS_FILE));
-  if (text === undefined) return {};
-  const source = fromCredential ? `the credential ${SETTINGS_CREDENTIAL}` : SETTINGS_FILE;
+  const folder = process.env.CREDENTIALS_DIRECTORY;
+  const places = [SETTINGS_FILE, ...(folder ? [join(folder, 'flexdeploy.server.json')] : [])];
+  for (const place of places) {
+    try {
+      return parseSettings(await readFile(place, 'utf8'), place);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  return {};
+}
+
+/** @throws UserError that names the key that is wrong */
+export function parseSettings(text: string, place: string): ServerSettings {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new UserError(`${source} is not JSON`, { cause });
+    throw new UserError(`${place} is not JSON`, { cause });
   }
   if (Value.Check(ServerSettings, value)) return value;
   const [problem] = Value.Errors(ServerSettings, value);
-  throw new UserError(`${source}: ${problem?.instancePath ?? ''} ${problem?.message ?? 'is not valid'}`, {
+  throw new UserError(`${place}: ${problem?.instancePath ?? ''} ${problem?.message ?? 'is not valid'}`, {
     hint: 'Allowed: dataDisk (text), tunnelPort (number), openTcpPorts (list of numbers).',
   });
-}
-
-async function readIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { parseSettings } from '../../server/desktops/open.ts';
 import { type BlockDevice, candidates, chooseDataDisk, type DiskContent } from '../../server/storage/data-disk.ts';
 import { sampleOffsets, statusOf } from '../../server/storage/pool.ts';
 
@@ -89,4 +90,11 @@ t.test('the state of the pool comes from the report of its volume', async (t) =>
   t.strictSame(statusOf([pool]), { kind: 'ready', bytes: 1, dataPercent: 5, metadataPercent: 7 });
   t.match(statusOf([]), { kind: 'unavailable', reason: /missing/ });
   t.match(statusOf([{ ...pool, dataPercent: undefined }]), { kind: 'unavailable', reason: /not active/ });
+});
+
+t.test('a mistake in the settings is named', async (t) => {
+  t.strictSame(parseSettings('{"dataDisk":"S1","openTcpPorts":[22]}', 'f'), { dataDisk: 'S1', openTcpPorts: [22] });
+  t.throws(() => parseSettings('{', 'server.json'), { message: /server.json is not JSON/ });
+  t.throws(() => parseSettings('{"tunnelPort":0}', 'f'), { message: /tunnelPort/ });
+  t.throws(() => parseSettings('{"datadisk":"x"}', 'f'));
 });
