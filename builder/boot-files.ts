@@ -10,7 +10,7 @@ import { debootstrapTree, type InstalledPackage } from './debian-tree.ts';
 import { debianSources, releaseDigests, sourceLine } from './mirror.ts';
 
 /** Grows when this file's recipe changes what comes out. */
-const RECIPE = 2;
+const RECIPE = 3;
 
 const PACKAGES = [
   'linux-image-amd64',
@@ -64,6 +64,7 @@ const GRUB_PC_MODULES = [
   'cat',
   'true',
   'newc',
+  'smbios',
   'gzio',
 ] as const;
 

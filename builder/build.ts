@@ -13,11 +13,18 @@ import type { LiveProfile } from './profile.ts';
 import { rootLayer } from './root-layer.ts';
 import { folderLayer, nodeLayer } from './small-layers.ts';
 
+/**
+ * zstd level of the root layer. Measured on 389 MB of libraries, blocks of 256 KiB, seconds of one core:
+ * 3: 160.7 MB in 1.5 s; 9: 152.3 MB in 5.3 s; 15: 141.8 MB in 39 s. Paid once a package change; every PC loads it.
+ */
+const ROOT_LEVEL = 15;
+
 /** Makes the live system and returns the folder with ISO, kernel, initrd and manifest. */
 export async function buildLive(ctx: BuildContext, profile: LiveProfile): Promise<string> {
   const boot = await bootFiles(ctx);
   const root = await rootLayer(ctx, profile.root, {
-    key: { kernel: boot.kernelVersion, packages: boot.packages, modules: profile.modules },
+    key: { kernel: boot.kernelVersion, packages: boot.packages, modules: profile.modules, level: ROOT_LEVEL },
+    level: ROOT_LEVEL,
     work: (tree) => installKernelModules(ctx, boot, profile.modules, tree),
   });
   const layers: Layer[] = [{ name: '00-root', squashfs: root.squashfs }];

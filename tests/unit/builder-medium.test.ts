@@ -92,7 +92,7 @@ t.test('the partition table reads back as it was written', (t) => {
 t.test('the menu holds every entry, the kernel line, and nothing that GRUB could read as script', async (t) => {
   const menu = { version: '0.1.0', timeoutSeconds: 2, commandLine: ['ramdisk_size=134857', 'console=tty0'] };
   const text = await renderGrubMenu(menu);
-  t.match(text, /linux \(\$root\)\/live\/vmlinuz ramdisk_size=134857 console=tty0 \$\*/);
+  t.match(text, /linux \(\$root\)\/live\/vmlinuz ramdisk_size=134857 console=tty0 \$machine \$\*/);
   for (const id of ['start', 'safe', 'disk', 'check', 'memory']) t.match(text, `--id ${id} `);
   t.notMatch(text, /<%/);
   await t.rejects(renderGrubMenu({ ...menu, commandLine: ['a;reboot'] }), { message: /plain word/ });
