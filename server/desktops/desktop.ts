@@ -20,7 +20,12 @@ const CONNECT_LIMIT = 60_000;
 /** Milliseconds that a QEMU found again has to answer. */
 const FIND_LIMIT = 15_000;
 /** Milliseconds after which a guest that was asked to shut down counts as running again: it did not want to. */
-const SHUT_DOWN_LIMIT = 120_000;
+const SHUT_DOWN_LIMIT = 180_000;
+/**
+ * Milliseconds between two presses of the power button. A guest that is still starting loses the first one; one that is
+ * shutting down does not mind another.
+ */
+const PRESS_EVERY = 20_000;
 /** Milliseconds that systemd gets to notice that a process is gone. */
 const GONE_LIMIT = 20_000;
 
@@ -105,12 +110,22 @@ export class HostedDesktop {
     if (!this.#qmp) throw new HostingError('conflict', 'the desktop is not up yet, so it cannot be asked to shut down');
     await pressPowerButton(this.#qmp);
     if (this.#state.kind !== 'stopping') this.#setState({ kind: 'stopping', since: now() });
-    clearTimeout(this.#shutDownTimer);
-    this.#shutDownTimer = setTimeout(() => {
-      this.#options.log.warn({ desktop: this.id }, 'the guest did not shut down when asked');
-      if (this.#state.kind === 'stopping') this.#setRunning();
-    }, SHUT_DOWN_LIMIT);
+    const deadline = Date.now() + SHUT_DOWN_LIMIT;
+    clearInterval(this.#shutDownTimer);
+    this.#shutDownTimer = setInterval(() => void this.#pressAgain(deadline), PRESS_EVERY);
     this.#shutDownTimer.unref();
+  }
+
+  async #pressAgain(deadline: number): Promise<void> {
+    const { log } = this.#options;
+    if (this.#qmp && this.#state.kind === 'stopping' && Date.now() < deadline) {
+      await pressPowerButton(this.#qmp).catch((err) => log.debug({ err }, 'it went while the button was pressed'));
+      return;
+    }
+    clearInterval(this.#shutDownTimer);
+    if (!this.#qmp || this.#state.kind !== 'stopping') return;
+    log.warn({ desktop: this.id }, 'the guest did not shut down when asked');
+    this.#setState({ kind: 'running', since: now(), viewers: this.#viewers?.count ?? 0 });
   }
 
   async forceOff(): Promise<void> {
@@ -152,7 +167,7 @@ export class HostedDesktop {
   /** Stops watching; the machine goes on. */
   close(): void {
     this.#closing = true;
-    clearTimeout(this.#shutDownTimer);
+    clearInterval(this.#shutDownTimer);
     this.#qmp?.close();
   }
 
@@ -269,7 +284,7 @@ export class HostedDesktop {
   }
 
   #forgetMachine(): void {
-    clearTimeout(this.#shutDownTimer);
+    clearInterval(this.#shutDownTimer);
     const qmp = this.#qmp;
     this.#qmp = undefined;
     this.#viewers = undefined;

@@ -34,7 +34,7 @@ export async function openHosting(options: HostingOptions): Promise<ServerHostin
     folders: { state: options.stateFolder, run: options.runtimeFolder },
     log: options.log,
     tunnelPort: (await givenTunnelPort()) ?? settings.tunnelPort ?? TUNNEL_PORT,
-    openTcpPorts: [options.apiPort, ...(settings.openTcpPorts ?? [])],
+    openTcpPorts: [options.apiPort ?? 443, ...(settings.openTcpPorts ?? [])],
     ...(settings.dataDisk !== undefined && { dataDisk: settings.dataDisk }),
   });
 }
@@ -55,11 +55,10 @@ async function givenTunnelPort(): Promise<number | undefined> {
   });
 }
 
-/** The settings from the file, or from the credential `flexdeploy.server.json` where there is no file. */
+/** The settings from the credential, or from the file where there is none. */
 async function readSettings(): Promise<ServerSettings> {
   const folder = process.env.CREDENTIALS_DIRECTORY;
-  const places = [SETTINGS_FILE, ...(folder ? [join(folder, 'flexdeploy.server.json')] : [])];
-  for (const place of places) {
+  for (const place of [...(folder ? [join(folder, SETTINGS_CREDENTIAL)] : []), SETTINGS_FILE]) {
     try {
       return parseSettings(await readFile(place, 'utf8'), place);
     } catch (error) {
