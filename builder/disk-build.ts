@@ -1,5 +1,5 @@
 /** The recipe of disk images: root layer, app files over it, one qcow2. */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '#common/run.ts';
 import { stageApp, stageNode } from './app-layer.ts';
@@ -41,7 +41,8 @@ export async function buildDisk(ctx: BuildContext, profile: DiskProfile): Promis
       signal,
     }),
   );
-  await rm(root, { recursive: true, force: true });
+  // by the program: Node's own takes seconds for 40,000 files
+  await run(['rm', '-rf', '--one-file-system', root], { signal });
   return publishArtefacts(ctx, profile, {
     folder: out,
     packages: layer.packages,
