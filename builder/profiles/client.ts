@@ -111,7 +111,7 @@ export const client: LiveProfile = {
       'usr/lib/x86_64-linux-gnu/gconv',
     ],
   },
-  overlays: ['common', 'client'],
+  overlays: ['client'],
   bundles: [
     { kind: 'node', entry: 'client-runtime/main.ts', to: 'usr/lib/flexdeploy/client-runtime.mjs' },
     { kind: 'gjs', entry: 'client-runtime/shell/main.ts', to: 'usr/lib/flexdeploy/shell.js' },
