@@ -45,7 +45,7 @@ class Demo {
     this.#state = {
       steps: this.#steps.all,
       machines: {
-        server: machine('behind a NAT, ports 443/tcp and WireGuard open'),
+        server: machine('behind a NAT'),
         pc: machine('behind another NAT'),
       },
     };

@@ -110,10 +110,10 @@ export function textOf(words: readonly Word[]): string {
   return text;
 }
 
-/** Middle of the first place where the words of `wanted` stand one after the other; letters' case does not matter. */
+/** Middle of the first place where the words of `wanted` stand one after the other, in this case: "Open" is a button, "open" a word. */
 export function findWords(words: readonly Word[], wanted: string): { x: number; y: number } | undefined {
-  const parts = wanted.toLowerCase().split(/\s+/);
-  const clean = (text: string) => text.toLowerCase().replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, '');
+  const parts = wanted.split(/\s+/);
+  const clean = (text: string) => text.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, '');
   for (let i = 0; i + parts.length <= words.length; i++) {
     const found = words.slice(i, i + parts.length);
     if (!found.every((word, k) => clean(word.text) === parts[k])) continue;
