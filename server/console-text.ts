@@ -31,9 +31,7 @@ export function consoleText(facts: ConsoleFacts): string {
     lines.push(
       `  There is no account yet. Set-up code: ${facts.setupCode}`,
       '',
-      '  Make the first administrator here:',
-      '    flexdeploy setup --user admin',
-      '  or on another computer:',
+      '  Make the first administrator, on another computer:',
       `    flexdeploy setup --server ${addresses[0] ?? 'ADDRESS'} \\`,
       `      --ca ${facts.caFingerprint} \\`,
       `      --code ${facts.setupCode} --user admin`,
