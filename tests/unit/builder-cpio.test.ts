@@ -30,9 +30,13 @@ t.test('cpio itself unpacks what we write', async (t) => {
     { kind: 'folder', path: 'proc', mode: 0o555 },
   ]);
   const out = join(folder, 'out');
-  execFileSync('sh', ['-c', `mkdir "${out}" && cd "${out}" && cpio --extract --quiet --make-directories --preserve-modification-time`], {
-    input: bytes,
-  });
+  execFileSync(
+    'sh',
+    ['-c', `mkdir "${out}" && cd "${out}" && cpio --extract --quiet --make-directories --preserve-modification-time`],
+    {
+      input: bytes,
+    },
+  );
   t.equal(await readFile(join(out, 'etc/hostname'), 'utf8'), 'pc\n');
   t.equal((await readFile(join(out, 'bin/sh'), 'utf8')).length, 70_001, 'the link leads to the file');
   t.equal((await stat(join(out, 'bin/busybox'))).mode & 0o777, 0o755);
