@@ -5,7 +5,8 @@ import type { UnitState } from '#common/systemd/transient.ts';
 export function failureReason(unit: Extract<UnitState, { kind: 'failed' }>, lastLines: readonly string[]): string {
   const said = lastLines
     .map((line) => line.replace(/^(\/usr\/bin\/)?(qemu-system-x86_64|flexdeploy-desktop): /, ''))
-    .filter((line) => !/^(warning: |Powering off)/.test(line))
+    // SPICE's warnings tell why its port could not be used; other warnings come with every start.
+    .filter((line) => !/^(warning: (?!Spice: ).*|Powering off)/.test(line) && !/reds_handle_ticket/.test(line))
     .slice(-3)
     .join('; ');
   const because = said === '' ? '' : `: ${said}`;
