@@ -1,63 +1,94 @@
 /** `npm run bench [-- NAME ...]`: measures FlexDeploy beside what one would use otherwise. */
-import { cpus } from 'node:os';
-import { Command } from 'commander';
+import { readFile } from 'node:fs/promises';
+import { cpus, loadavg } from 'node:os';
+import { Command, InvalidArgumentError } from 'commander';
 import { describeError, UserError } from '#common/errors.ts';
 import { writeFileDurably } from '#common/files.ts';
 import { run } from '#common/run.ts';
 import { ensureDebianPackages } from '../../builder/debian-packages.ts';
-import { boot } from './boot.ts';
-import { builds } from './builds.ts';
-import { type Figure, jsonLine, markdownTable, textTable } from './figure.ts';
-import { size } from './size.ts';
+import type { Bench } from './bench.ts';
+import { build } from './build.ts';
+import { type Conditions, updateDocument } from './document.ts';
+import { type Figure, jsonLine, textTable } from './figure.ts';
+import { isoSize } from './iso-size.ts';
+import { kiosk } from './kiosk.ts';
 
-export interface Bench {
-  name: string;
-  about: string;
-  run: (say: (line: string) => void) => Promise<Figure[]>;
+const BENCHES: readonly Bench[] = [isoSize, build, kiosk];
+const NAMES = BENCHES.flatMap((bench) => Object.keys(bench.figures));
+const DOCUMENT = 'docs/benchmarks.md';
+const EXAMPLES = `
+Examples:
+  npm run bench                       # all of them; takes the better part of an hour
+  npm run bench -- boot memory        # measured on the same machines, in one go
+  npm run bench -- rebuild --json
+  npm run bench -- --write            # and keep the table in ${DOCUMENT}
+`;
+
+interface Flags {
+  json?: true;
+  list?: true;
+  write?: true;
+  runs?: number;
 }
 
-const BENCHES: readonly Bench[] = [size, builds, boot];
-const DOCUMENT = 'docs/benchmarks.md';
-
-async function main(names: string[], flags: { json?: true; write?: true }): Promise<void> {
-  const unknown = names.filter((name) => !BENCHES.some((b) => b.name === name));
+async function main(names: string[], flags: Flags): Promise<void> {
+  if (flags.list) return console.log(listing());
+  const unknown = names.filter((name) => !NAMES.includes(name));
   if (unknown.length > 0) {
     throw new UserError(`There is no benchmark called ${unknown.join(', ')}.`, {
-      hint: `Benchmarks: ${BENCHES.map((b) => b.name).join(', ')}.`,
+      hint: `Benchmarks: ${NAMES.join(', ')}.`,
     });
   }
   await ensureDebianPackages();
+  const conditions = await conditionsNow();
   const figures: Figure[] = [];
-  for (const bench of BENCHES.filter((b) => names.length === 0 || names.includes(b.name))) {
-    const say = (line: string) => console.error(`${bench.name}: ${line}`);
-    const measured = await bench.run(say);
+  for (const bench of BENCHES) {
+    const own = Object.keys(bench.figures);
+    const wanted = new Set(names.length === 0 ? own : own.filter((name) => names.includes(name)));
+    if (wanted.size === 0) continue;
+    const say = (line: string) => console.error(`bench: ${line}`);
+    const measured = await bench.run({ wanted, say, runs: flags.runs ?? bench.runs });
     figures.push(...measured);
     if (flags.json) for (const figure of measured) console.log(jsonLine(figure));
+    // kept at once: an hour of measuring is not lost to what fails later
+    if (flags.write) await keep(measured, conditions);
   }
   if (!flags.json) console.log(textTable(figures));
-  if (flags.write) await writeFileDurably(DOCUMENT, await document(figures));
 }
 
-async function document(figures: readonly Figure[]): Promise<string> {
+function listing(): string {
+  const entries = BENCHES.flatMap((bench) => Object.entries(bench.figures));
+  return entries.map(([name, about]) => `${name.padEnd(14)}${about}`).join('\n');
+}
+
+async function conditionsNow(): Promise<Conditions> {
   const { stdout: commit } = await run(['git', 'rev-parse', '--short', 'HEAD']);
-  const where = `${cpus().length} CPUs (${cpus()[0]?.model.trim()})`;
-  return `# Benchmarks
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    commit: commit.trim(),
+    processors: `${cpus().length} x ${cpus()[0]?.model.trim()}`,
+    load: loadavg()[0] ?? 0,
+  };
+}
 
-The last run of \`npm run bench -- --write\`: ${new Date().toISOString().slice(0, 10)}, commit ${commit.trim()}, on ${where}.
-Machines are virtual, and where the processor's virtualisation does not work their instructions are translated: compare
-the two columns, not the seconds with those of a real PC.
+async function keep(measured: readonly Figure[], conditions: Conditions): Promise<void> {
+  const old = await readFile(DOCUMENT, 'utf8').catch(() => '');
+  await writeFileDurably(DOCUMENT, updateDocument(old, measured, conditions, NAMES));
+}
 
-${markdownTable(figures)}
-
-What is compared with what is said at the top of each file in \`tests/bench/\`.
-`;
+function positive(text: string): number {
+  if (!/^[1-9]\d?$/.test(text)) throw new InvalidArgumentError('It is a number from 1 to 99.');
+  return Number(text);
 }
 
 const command = new Command('npm run bench --')
-  .description('Measures FlexDeploy beside what one would use otherwise.')
-  .argument('[name...]', BENCHES.map((b) => `${b.name}: ${b.about}`).join('; '))
+  .description('Measures FlexDeploy beside what one would use otherwise. Figures are medians.')
+  .argument('[name...]', 'what to measure (--list shows what there is); everything unless told')
+  .option('--runs <n>', 'how often each side is measured', positive)
   .option('--json', 'one JSON object a figure and line')
-  .option('--write', `keep the table in ${DOCUMENT}`)
+  .option('--list', 'show what can be measured')
+  .option('--write', `keep the figures in ${DOCUMENT}`)
+  .addHelpText('after', EXAMPLES)
   .showHelpAfterError('(--help shows what there is)')
   .action(main);
 

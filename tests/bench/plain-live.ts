@@ -1,133 +1,127 @@
 /**
  * What one would build without this project's builder: a Debian live system with the same packages and the same
- * programs of ours, made the usual way: mmdebstrap with the standard variant of required and important packages, the
- * stock kernel, live-boot, the stock initramfs, an xz squashfs on the CD (as Debian's own live images), nothing trimmed,
- * no unit switched off. It boots by the same GRUB from the same kind of ISO.
+ * programs of ours, made the usual way: mmdebstrap, the stock kernel with all its modules, live-boot, the stock
+ * initramfs, the root as a squashfs on the medium; nothing trimmed, no unit switched off. Its squashfs is packed like
+ * ours and it boots by the same GRUB from a copy of our ISO, so that neither makes the difference.
  */
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { Cleanup } from '#common/cleanup.ts';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { UserError } from '#common/errors.ts';
 import { run } from '#common/run.ts';
 import { VERSION } from '#common/version.ts';
 import { stageApp, stageNode } from '../../builder/app-layer.ts';
+import { Cache, cacheFolder } from '../../builder/cache.ts';
 import { debianSources, sourceLine } from '../../builder/mirror.ts';
 import type { LiveProfile } from '../../builder/profile.ts';
 import { client } from '../../builder/profiles/client.ts';
 import { addUsers } from '../../builder/users.ts';
-import { ensureImages, IMAGES } from '../lab/images.ts';
+import { IMAGES } from '../lab/images.ts';
 
-const FOLDER = 'out/bench';
+/** Grows when this file makes something else of the same packages. */
+const RECIPE = 1;
 const MINUTE = 60_000;
 
-/** Same programs and units of ours, but no unit of Debian's is masked. */
-const PLAIN: LiveProfile = { ...client, mask: [] };
+/** What a live system needs besides our packages: kernel, and the initramfs that finds the medium. */
+const LIVE_PACKAGES = ['linux-image-amd64', 'initramfs-tools', 'live-boot', 'live-boot-initramfs-tools', 'zstd'];
+
+/** Same programs and units of ours; of Debian's units only the one that would sit on the kiosk's console is masked. */
+const PROGRAMS: LiveProfile = { ...client, mask: ['getty@tty1.service', 'autovt@.service'] };
 
 /** The plain system's kiosk configuration is a file on its medium; ours comes by GRUB. */
 const CONFIG_FROM_MEDIUM = `[Service]
 ExecStartPre=-/bin/cp /run/live/medium/flexdeploy.json /run/flexdeploy/flexdeploy.json
 `;
 
+/** `quiet loglevel=3` and `no_timer_check` (see pxe-less-boot/grub.cfg) as in ours. */
 const GRUB_MENU = `set timeout=2
 set default=0
 menuentry "Plain Debian live" {
-  linux ($root)/live/vmlinuz boot=live quiet loglevel=3 console=ttyS0 console=tty0
+  linux ($root)/live/vmlinuz boot=live quiet loglevel=3 no_timer_check
   initrd ($root)/live/initrd.img
 }
 `;
 
-/** Path of the plain system's ISO; built when it is missing or the packages of ours changed. */
-export async function plainLiveIso(say: (line: string) => void): Promise<string> {
-  const iso = resolve(FOLDER, 'plain-live.iso');
-  const keyFile = `${iso}.packages`;
-  const key = JSON.stringify(client.root.packages);
-  const same = (await readFile(keyFile, 'utf8').catch(() => '')) === key;
-  if (same && (await stat(iso).catch(() => undefined))) return iso;
-  if (process.getuid?.() !== 0) throw new UserError('Building the plain live system needs root.');
-  await ensureImages(['client'], say);
-  await mkdir(FOLDER, { recursive: true });
-  const work = await mkdtemp('/var/tmp/flexdeploy-bench-');
-  const cleanup = new Cleanup();
-  cleanup.add('removing the work folder', () => rm(work, { recursive: true, force: true }));
-  try {
+type Say = (line: string) => void;
+
+/** Kernel, initramfs and root of the plain system, without our programs: from the cache, or made in some minutes. */
+async function plainSystem(say: Say): Promise<string> {
+  const inputs = { recipe: RECIPE, packages: [...client.root.packages, ...LIVE_PACKAGES], users: client.root.users };
+  const cache = new Cache(cacheFolder());
+  const { folder } = await cache.entry('bench-plain', inputs, async (work) => {
+    if (process.getuid?.() !== 0) throw new UserError('Building the plain live system needs root.');
     const root = join(work, 'root');
-    await installPackages(root, say);
-    await addPrograms(root);
-    await packIso(root, work, say);
-    await rename(join(work, 'plain.iso'), iso).catch(() => cp(join(work, 'plain.iso'), iso));
-    await writeFile(keyFile, key);
-  } finally {
-    await cleanup.run();
-  }
-  return iso;
-}
-
-/** mmdebstrap as one calls it by hand, with the archives that our builder uses. */
-export async function installPackages(root: string, say: (line: string) => void): Promise<void> {
-  say('installing the same packages with mmdebstrap');
-  const options = { suite: 'trixie', mirror: undefined, firmware: false };
-  const sources = await debianSources({ options });
-  const include = [...client.root.packages, 'linux-image-amd64', 'live-boot', 'initramfs-tools'].join(',');
-  const aptOptions = ['--aptopt=APT::Install-Recommends "false"'];
-  await run(
-    [
-      ...(['mmdebstrap', '--mode=root', '--variant=important', `--include=${include}`] as const),
-      ...aptOptions,
-      options.suite,
-      root,
-      ...sources.map(sourceLine),
-    ],
-    { timeoutMs: 45 * MINUTE },
-  );
-}
-
-async function addPrograms(root: string): Promise<void> {
-  await addUsers(root, PLAIN.root.users);
-  await stageApp({ version: VERSION }, PLAIN, root);
-  await stageNode(root);
-  const dropIn = join(root, 'etc/systemd/system/flexdeploy-runtime.service.d');
-  await mkdir(dropIn, { recursive: true });
-  await writeFile(join(dropIn, 'medium.conf'), CONFIG_FROM_MEDIUM);
-  await chmod(join(dropIn, 'medium.conf'), 0o644);
-  // the kiosk has the first console to itself, as in ours
-  await run(['ln', '-sf', '/dev/null', join(root, 'etc/systemd/system/getty@tty1.service')]);
-}
-
-/** The root as live/filesystem.squashfs on a copy of our ISO, so that firmware and boot loader are the same. */
-async function packIso(root: string, work: string, say: (line: string) => void): Promise<void> {
-  const boot = await readdir(join(root, 'boot'));
-  const file = (prefix: string) => join(root, 'boot', boot.find((name) => name.startsWith(prefix)) ?? prefix);
-  say('packing its squashfs (xz)');
-  await cp(file('vmlinuz-'), join(work, 'vmlinuz'));
-  await cp(file('initrd.img-'), join(work, 'initrd.img'));
-  await run(['mksquashfs', root, join(work, 'filesystem.squashfs'), '-comp', 'xz', '-no-progress', '-quiet'], {
-    timeoutMs: 30 * MINUTE,
+    say('making the plain live system: mmdebstrap');
+    await installPackages(root, { alsoLive: true });
+    await addUsers(root, client.root.users);
+    await stageNode(root);
+    // as live images have it: every start is a new machine, and none is the first
+    await writeFile(join(root, 'etc/machine-id'), '');
+    const boot = await readdir(join(root, 'boot'));
+    for (const [name, prefix] of Object.entries({ vmlinuz: 'vmlinuz-', 'initrd.img': 'initrd.img-' })) {
+      const file = boot.find((f) => f.startsWith(prefix));
+      if (!file) throw new Error(`the plain system has no /boot/${prefix}*`);
+      await rename(join(root, 'boot', file), join(work, name));
+    }
+    say('making the plain live system: mksquashfs');
+    await packRoot(root, join(work, '00-system.squashfs'));
+    await rm(root, { recursive: true });
   });
-  await writeFile(join(work, 'grub.cfg'), GRUB_MENU);
-  const put = (name: string, to: string) => ['-map', join(work, name), to];
+  return folder;
+}
+
+/** mmdebstrap as one calls it by hand, with the archives that our builder uses and the packages it has downloaded. */
+export async function installPackages(root: string, options: { alsoLive: boolean }): Promise<void> {
+  const sources = await debianSources({ options: { suite: 'trixie', mirror: undefined, firmware: false } });
+  const debs = new Cache(cacheFolder()).debs;
+  await mkdir(debs, { recursive: true });
+  const archives = '"$1/var/cache/apt/archives"';
+  const copy = (from: string, to: string) =>
+    `mkdir -p ${archives} && find ${from} -maxdepth 1 -name '*.deb' -exec cp -lf -t ${to} {} + || true`;
+  const packages = [...client.root.packages, ...(options.alsoLive ? LIVE_PACKAGES : ['linux-image-amd64'])];
   await run(
     [
-      ...(['xorriso', '-indev', IMAGES.clientIso(false), '-outdev', join(work, 'plain.iso')] as const),
-      ...['-boot_image', 'any', 'replay', '-overwrite', 'on'],
-      ...['-rm', '/live/initrd.img', '/live/vmlinuz', '--'],
-      ...put('vmlinuz', '/live/vmlinuz'),
-      ...put('initrd.img', '/live/initrd.img'),
-      ...put('filesystem.squashfs', '/live/filesystem.squashfs'),
-      ...put('grub.cfg', '/boot/grub/grub.cfg'),
+      ...(['mmdebstrap', '--mode=root', '--variant=essential', `--include=${packages.join(',')}`] as const),
+      ...['--aptopt=APT::Install-Recommends "false"', '--skip=check/empty,download/empty,essential/unlink'],
+      ...[`--setup-hook=${copy(debs, archives)}`, `--customize-hook=${copy(archives, debs)}`],
+      ...['trixie', root, ...sources.map(sourceLine)],
     ],
-    { timeoutMs: 10 * MINUTE },
+    { timeoutMs: 45 * MINUTE, env: { TMPDIR: cacheFolder() } },
   );
 }
 
-/** A copy of the plain ISO with a flexdeploy.json on it. */
-export async function plainIsoWithConfig(iso: string, to: string, config: unknown): Promise<void> {
-  const file = `${to}.json`;
-  await writeFile(file, JSON.stringify(config));
+/** mksquashfs with the compressor, level and block size of our root layer. */
+export async function packRoot(root: string, to: string): Promise<void> {
+  const like = ['-comp', 'zstd', '-Xcompression-level', '15', '-b', '256K'];
+  await run(['mksquashfs', root, to, ...like, '-noappend', '-no-progress', '-quiet'], { timeoutMs: 30 * MINUTE });
+}
+
+/**
+ * Makes the plain system's ISO, with the programs as they are in the checkout now.
+ * @param work an empty folder for it; the result is `plain.iso` in there
+ * @param config its flexdeploy.json
+ */
+export async function plainLiveIso(work: string, config: unknown, say: Say): Promise<string> {
+  const system = await plainSystem(say);
+  const programs = join(work, 'programs');
+  await mkdir(join(programs, 'etc/systemd/system/flexdeploy-runtime.service.d'), { recursive: true });
+  await writeFile(join(programs, 'etc/systemd/system/flexdeploy-runtime.service.d/medium.conf'), CONFIG_FROM_MEDIUM);
+  await stageApp({ version: VERSION }, PROGRAMS, programs);
+  // live-boot stacks every squashfs that it finds, in the order of their names
+  const layer = join(work, '10-programs.squashfs');
+  await run(['mksquashfs', programs, layer, '-comp', 'zstd', '-all-root', '-noappend', '-no-progress', '-quiet']);
+  await writeFile(join(work, 'grub.cfg'), GRUB_MENU);
+  await writeFile(join(work, 'flexdeploy.json'), JSON.stringify(config));
+  const iso = join(work, 'plain.iso');
   await run(
     [
-      ...(['xorriso', '-indev', iso, '-outdev', to] as const),
-      ...['-boot_image', 'any', 'replay', '-map', file, '/flexdeploy.json'],
+      ...(['xorriso', '-indev', IMAGES.clientIso(false), '-outdev', iso, '-boot_image', 'any', 'replay'] as const),
+      ...['-overwrite', 'on', '-rm', '/live/initrd.img', '/live/vmlinuz', '--'],
+      ...['-map', join(system, 'vmlinuz'), '/live/vmlinuz', '-map', join(system, 'initrd.img'), '/live/initrd.img'],
+      ...['-map', join(system, '00-system.squashfs'), '/live/00-system.squashfs'],
+      ...['-map', layer, '/live/10-programs.squashfs', '-map', join(work, 'grub.cfg'), '/boot/grub/grub.cfg'],
+      ...['-map', join(work, 'flexdeploy.json'), '/flexdeploy.json'],
     ],
     { timeoutMs: 10 * MINUTE },
   );
+  return iso;
 }

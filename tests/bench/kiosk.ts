@@ -1,0 +1,156 @@
+/**
+ * What the person at the PC waits for. Our ISO and the plain Debian live system (plain-live.ts) boot on the same PC:
+ * BIOS, 2 GiB, CD, the same server behind the same NAT. Both run our programs, which write milestones on the serial
+ * line; ours and the plain one take turns.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Deployment } from '../lab/deployment.ts';
+import { ensureImages } from '../lab/images.ts';
+import { backToList, logIn, waitForDesktop, waitForLogin } from '../lab/kiosk-walk.ts';
+import type { Machine } from '../lab/machine.ts';
+import { findWords } from '../lab/screen-text.ts';
+import type { Bench } from './bench.ts';
+import { type Figure, median } from './figure.ts';
+import { plainLiveIso } from './plain-live.ts';
+
+const BOOT_MS = 15 * 60_000;
+const MEMORY_MIB = 2048;
+/** After this, the sample desktop has started as well and its processors have little to do. */
+const DESKTOP_SETTLES_MS = 120_000;
+const PERSON = { user: 'ana', password: 'flexdeploy', desktop: 'ana-desk' };
+
+interface Boot {
+  /** From power-on to the login screen, in seconds. */
+  login: number;
+  /** The same from the kernel's start: without firmware and boot loader. */
+  kernelToLogin: number;
+  /** Memory that programs cannot have, in MiB. */
+  memoryMiB: number;
+}
+
+/** The same PC with either system on its CD. */
+type Pcs = Record<'ours' | 'plain', Machine>;
+
+export const kiosk: Bench = {
+  figures: {
+    boot: 'power-on to login screen',
+    'boot-system': 'the part of it after firmware and boot loader',
+    memory: 'memory in use at the login screen',
+    'first-frame': 'click on a running desktop to its first frame',
+  },
+  runs: 3,
+  run: async ({ wanted, runs, say }) => {
+    await ensureImages(['client', 'server', 'desktop'], say);
+    const deployment = await Deployment.prepare('bench');
+    try {
+      say('starting a server');
+      await deployment.startServer();
+      await deployment.setUp();
+      const pcs = await preparePcs(deployment, say);
+      const figures: Figure[] = [];
+      if (['boot', 'boot-system', 'memory'].some((name) => wanted.has(name))) {
+        figures.push(...(await measureBoots(pcs, runs, say)));
+      }
+      if (wanted.has('first-frame')) figures.push(await measureFrames(deployment, pcs, runs, say));
+      return figures.filter((f) => wanted.has(f.name));
+    } finally {
+      await deployment.close();
+    }
+  },
+};
+
+async function preparePcs(deployment: Deployment, say: (line: string) => void): Promise<Pcs> {
+  const folder = join(deployment.lab.folder, 'plain');
+  await mkdir(folder);
+  const config = { server: deployment.address, ca: deployment.ca, pcName: 'plain' };
+  const plainIso = await plainLiveIso(folder, config, say);
+  return {
+    ours: await deployment.pc('ours', { boot: 'cd', memoryMiB: MEMORY_MIB, memoryStatistics: true }),
+    plain: await deployment.lab.machine('plain', { memoryMiB: MEMORY_MIB, cdrom: plainIso, memoryStatistics: true }),
+  };
+}
+
+async function measureBoots(pcs: Pcs, runs: number, say: (line: string) => void): Promise<Figure[]> {
+  const boots: Record<keyof Pcs, Boot[]> = { ours: [], plain: [] };
+  for (let run = 1; run <= runs; run++) {
+    for (const side of ['ours', 'plain'] as const) {
+      const boot = await measureBoot(pcs[side]);
+      boots[side].push(boot);
+      const seconds = `${boot.login.toFixed(1)} s (${boot.kernelToLogin.toFixed(1)} s without firmware and loader)`;
+      say(`boot ${run} of ${runs}, ${side}: ${seconds}, ${boot.memoryMiB.toFixed(0)} MiB`);
+    }
+  }
+  const of = (side: keyof Pcs, key: keyof Boot) => median(boots[side].map((boot) => boot[key]));
+  const both = (key: keyof Boot) => ({ ours: of('ours', key), peer: of('plain', key) });
+  const half = (name: string, key: keyof Boot): Figure => {
+    const { ours, peer } = both(key);
+    return { name, ours, peer, unit: 's', aim: 'half or less', met: ours <= peer / 2 };
+  };
+  const memory = both('memoryMiB');
+  return [
+    half('boot', 'login'),
+    half('boot-system', 'kernelToLogin'),
+    { name: 'memory', ...memory, unit: 'MiB', aim: 'not more', met: memory.ours <= memory.peer },
+  ];
+}
+
+/** Boots a PC, measures, and takes its power away. */
+async function measureBoot(pc: Machine): Promise<Boot> {
+  const start = performance.now();
+  await pc.start();
+  const [, uptime] = await pc.waitForSerial(/flexdeploy: login-ready ([\d.]+)\r?\n/, BOOT_MS);
+  const login = (performance.now() - start) / 1000;
+  await waitForLogin(pc); // it says so; a person sees it too
+  const memoryMiB = await pc.memoryInUseMiB();
+  await pc.powerCut();
+  return { login, kernelToLogin: Number(uptime), memoryMiB };
+}
+
+/** The desktop runs already: what is measured is the way of the picture, not the guest's boot. */
+async function measureFrames(
+  deployment: Deployment,
+  pcs: Pcs,
+  runs: number,
+  say: (line: string) => void,
+): Promise<Figure> {
+  say('starting a desktop');
+  await deployment.importSampleDesktop();
+  await deployment.addPerson(PERSON.user, PERSON.password, PERSON.desktop);
+  await deployment.flexdeploy(['desktop', 'start', PERSON.desktop, '--wait'], { timeoutMs: 150_000 });
+  await sleep(DESKTOP_SETTLES_MS);
+  const seconds = { ours: 0, plain: 0 };
+  for (const side of ['ours', 'plain'] as const) {
+    const pc = pcs[side];
+    await pc.start();
+    await waitForLogin(pc, BOOT_MS);
+    await logIn(pc, PERSON);
+    const opened: number[] = [];
+    for (let run = 1; run <= runs; run++) {
+      opened.push(await openOnce(pc));
+      say(`first frame ${run} of ${runs}, ${side}: ${opened.at(-1)?.toFixed(1)} s`);
+    }
+    seconds[side] = median(opened);
+    await pc.powerCut();
+  }
+  const { ours, plain: peer } = seconds;
+  return { name: 'first-frame', ours, peer, unit: 's', aim: 'half or less', met: ours <= peer / 2 };
+}
+
+/** Seconds from the click on "Open" to the first frame; then back to the list. */
+async function openOnce(pc: Machine): Promise<number> {
+  const frames = async () => [...(await pc.serialText()).matchAll(/flexdeploy: first-frame/g)].length;
+  const before = await frames();
+  const button = findWords(await pc.display.words(), 'Open');
+  if (!button) throw await pc.failure('shows no "Open" to click on');
+  const click = performance.now();
+  await pc.display.click(button.x, button.y);
+  for (; (await frames()) === before; await sleep(50)) {
+    if (performance.now() - click > 120_000) throw await pc.failure('shows no frame of the desktop');
+  }
+  const seconds = (performance.now() - click) / 1000;
+  await waitForDesktop(pc);
+  await backToList(pc);
+  return seconds;
+}
