@@ -7,6 +7,13 @@ import { findWords, type Picture, parsePpm, recogniseWords, textOf, type Word } 
 /** Milliseconds a key is held, and between two keys: a slow guest must neither repeat nor lose them. */
 const KEY_MS = 40;
 
+/** Screen fonts are about 10 pixels high, and tesseract wants about 30; headings are large enough as they are. */
+const PASSES = [
+  { scale: 2, inverted: false },
+  { scale: 2, inverted: true },
+  { scale: 1, inverted: false },
+];
+
 type InputEvent =
   | { type: 'key'; data: { down: boolean; key: { type: 'qcode'; data: string } } }
   | { type: 'abs'; data: { axis: 'x' | 'y'; value: number } }
@@ -36,29 +43,34 @@ export class Display {
     return bytes;
   }
 
-  /** The words on the screen: dark ones on light ground first, then light ones on dark ground. */
+  /** The words on the screen: dark ones on light ground first, then light ones on dark ground, then big ones. */
   async words(): Promise<Word[]> {
     const bytes = await this.#grab();
     if (this.#last?.bytes.equals(bytes)) return this.#last.words;
     const picture = parsePpm(bytes);
-    const dark = await recogniseWords(picture);
-    const lastLine = Math.max(0, ...dark.map((w) => w.line));
-    const light = (await recogniseWords(picture, true)).map((w) => ({ ...w, line: w.line + lastLine + 1 }));
-    const words = [...dark, ...light];
+    const words: Word[] = [];
+    for (const options of PASSES) {
+      const line = Math.max(-1, ...words.map((w) => w.line)) + 1;
+      words.push(...(await recogniseWords(picture, options)).map((w) => ({ ...w, line: w.line + line })));
+    }
     this.#last = { bytes, words };
     return words;
   }
 
-  /** The text on the screen. A line can come twice: tesseract reads it, and its negative. */
+  /** The text on the screen. A line can come several times: tesseract reads it large, small, and its negative. */
   async read(): Promise<string> {
     return textOf(await this.words());
   }
 
-  /** Waits until the screen shows something; the match tells what. */
+  /**
+   * Waits until the screen shows something; the match tells what. A space in the pattern stands for any white space, or
+   * none: recognition now and then glues words together.
+   */
   async waitForText(pattern: RegExp, withinMs: number): Promise<RegExpExecArray> {
+    const loose = new RegExp(pattern.source.replaceAll(' ', '\\s*'), pattern.flags);
     for (const deadline = Date.now() + withinMs; ; await sleep(300)) {
       if (!this.#machine.running) throw await this.#machine.failure(`ended before its screen showed ${pattern}`);
-      const match = pattern.exec(await this.read());
+      const match = loose.exec(await this.read());
       if (match) return match;
       if (Date.now() > deadline) {
         throw await this.#machine.failure(`did not show ${pattern} within ${withinMs / 1000} s`);

@@ -19,8 +19,12 @@ export interface Word {
   line: number;
 }
 
-/** Screen fonts are about 10 pixels high; tesseract wants about 30. */
-const SCALE = 2;
+export interface Recognition {
+  /** How much the picture is enlarged first, a whole number. */
+  scale: number;
+  /** For light text on dark ground. */
+  inverted: boolean;
+}
 
 /** A binary PPM (P6, 8 bits a colour), as QMP `screendump` writes it. */
 export function parsePpm(data: Uint8Array): Picture {
@@ -44,24 +48,24 @@ export function filledPart(picture: Picture): number {
   return 1 - Math.max(...counts) / picture.grey.length;
 }
 
-/** Binary PGM of the picture, enlarged by linear interpolation; `inverted` for light text on dark ground. */
-function enlargedPgm(picture: Picture, inverted: boolean): Uint8Array {
+/** Binary PGM of the picture, enlarged by linear interpolation. */
+function enlargedPgm(picture: Picture, { scale, inverted }: Recognition): Uint8Array {
   const { width, height, grey } = picture;
-  const w = width * SCALE;
-  const h = height * SCALE;
+  const w = width * scale;
+  const h = height * scale;
   const header = Buffer.from(`P5\n${w} ${h}\n255\n`, 'latin1');
   const out = new Uint8Array(header.length + w * h);
   out.set(header);
   const flip = inverted ? 255 : 0;
   for (let y = 0, at = header.length; y < h; y++) {
-    const y0 = Math.floor(y / SCALE);
-    const fy = y / SCALE - y0;
+    const y0 = Math.floor(y / scale);
+    const fy = y / scale - y0;
     const row0 = y0 * width;
     const row1 = Math.min(y0 + 1, height - 1) * width;
     for (let x = 0; x < w; x++, at++) {
-      const x0 = Math.floor(x / SCALE);
+      const x0 = Math.floor(x / scale);
       const x1 = Math.min(x0 + 1, width - 1);
-      const fx = x / SCALE - x0;
+      const fx = x / scale - x0;
       const upper = (grey[row0 + x0] ?? 0) * (1 - fx) + (grey[row0 + x1] ?? 0) * fx;
       const lower = (grey[row1 + x0] ?? 0) * (1 - fx) + (grey[row1 + x1] ?? 0) * fx;
       out[at] = flip ^ (upper * (1 - fy) + lower * fy);
@@ -71,18 +75,18 @@ function enlargedPgm(picture: Picture, inverted: boolean): Uint8Array {
 }
 
 /** The words that tesseract finds, in its reading order. */
-export async function recogniseWords(picture: Picture, inverted = false): Promise<Word[]> {
+export async function recogniseWords(picture: Picture, options: Recognition): Promise<Word[]> {
   // 11: sparse text, in no particular order, as on a screen with windows and buttons
   const { stdout } = await run(['tesseract', 'stdin', 'stdout', '--psm', '11', '--dpi', '150', 'tsv'], {
-    input: enlargedPgm(picture, inverted),
+    input: enlargedPgm(picture, options),
     env: { OMP_THREAD_LIMIT: '1' },
     timeoutMs: 120_000,
   });
-  return parseTsv(stdout);
+  return parseTsv(stdout, options.scale);
 }
 
 /** https://tesseract-ocr.github.io/tessdoc/Command-Line-Usage.html#tsv-output: level 5 rows are words. */
-export function parseTsv(tsv: string): Word[] {
+function parseTsv(tsv: string, scale: number): Word[] {
   const words: Word[] = [];
   const lines = new Map<string, number>();
   for (const row of tsv.split('\n').slice(1)) {
@@ -92,7 +96,7 @@ export function parseTsv(tsv: string): Word[] {
     const lineKey = cells.slice(1, 5).join('.');
     const line = lines.get(lineKey) ?? lines.size;
     lines.set(lineKey, line);
-    const [left = 0, top = 0, width = 0, height = 0] = cells.slice(6, 10).map((n) => Number(n) / SCALE);
+    const [left = 0, top = 0, width = 0, height = 0] = cells.slice(6, 10).map((n) => Number(n) / scale);
     words.push({ text, left, top, width, height, line });
   }
   return words;
