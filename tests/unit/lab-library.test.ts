@@ -1,0 +1,87 @@
+import t from 'tap';
+import { commandLine, type MachineFiles } from '../lab/command-line.ts';
+import { keysOfCharacter, keysOfChord } from '../lab/keyboard.ts';
+import { likeOnScreen } from '../lab/kiosk-walk.ts';
+import { filledPart, findWords, parsePpm, textOf, type Word } from '../lab/screen-text.ts';
+
+t.test('every character of a US keyboard has its keys', async (t) => {
+  t.same(keysOfCharacter('a'), ['a']);
+  t.same(keysOfCharacter('Z'), ['shift', 'z']);
+  t.same(keysOfCharacter('"'), ['shift', 'apostrophe']);
+  t.same(keysOfCharacter('%'), ['shift', '5']);
+  t.same(keysOfCharacter('\n'), ['ret']);
+  for (let code = 32; code < 127; code++) {
+    const character = String.fromCharCode(code);
+    t.ok(keysOfCharacter(character).length > 0, character);
+  }
+  t.throws(() => keysOfCharacter('é'), /no key of a US keyboard/);
+});
+
+t.test('a chord is written as people write it', async (t) => {
+  t.same(keysOfChord('Ctrl-Alt-Home'), ['ctrl', 'alt', 'home']);
+  t.same(keysOfChord('enter'), ['ret']);
+});
+
+t.test('a PPM becomes brightness', async (t) => {
+  const picture = parsePpm(Buffer.concat([Buffer.from('P6\n2 1\n255\n'), Buffer.from([255, 255, 255, 0, 0, 0])]));
+  t.match(picture, { width: 2, height: 1 });
+  t.same([...picture.grey], [255, 0]);
+  t.equal(filledPart(picture), 0.5);
+  t.throws(() => parsePpm(Buffer.from('P6\n2 1\n255\n123')), /cut short/);
+  t.throws(() => parsePpm(Buffer.from('GIF89a')), /not a binary PPM/);
+});
+
+const words: Word[] = [
+  { text: 'Press', left: 0, top: 0, width: 40, height: 10, line: 0 },
+  { text: 'Enter', left: 50, top: 0, width: 40, height: 10, line: 0 },
+  { text: 'to', left: 100, top: 0, width: 10, height: 10, line: 0 },
+  { text: 'open', left: 120, top: 0, width: 40, height: 10, line: 0 },
+  { text: 'Open', left: 100, top: 100, width: 40, height: 20, line: 1 },
+  { text: 'Log', left: 200, top: 100, width: 20, height: 20, line: 2 },
+  { text: 'out.', left: 230, top: 100, width: 20, height: 20, line: 2 },
+];
+
+t.test('words are found where they stand, in the case they have', async (t) => {
+  t.same(findWords(words, 'Open'), { x: 120, y: 110 });
+  t.same(findWords(words, 'Log out'), { x: 225, y: 110 });
+  t.equal(findWords(words, 'Close'), undefined);
+  t.equal(textOf(words), 'Press Enter to open\nOpen\nLog out.');
+});
+
+t.test('a sentence is known again as recognition gives it back', async (t) => {
+  const sentence = likeOnScreen('One stick, any PC.');
+  t.match('0ne stick, anyPC.', sentence);
+  t.match('One st1ck, any\nPC.', sentence);
+  t.notMatch('Two sticks', sentence);
+});
+
+const files: MachineFiles = {
+  qmp: '/run/pc.qmp',
+  vnc: '/run/pc.vnc',
+  serial: '/run/pc.serial.log',
+  console: '/run/pc.hvc0',
+  uefiVariables: '/run/pc.uefi',
+  disks: new Map([['stick', '/run/a,b.qcow2']]),
+};
+
+t.test('a machine of the lab is what its options say', async (t) => {
+  const line = commandLine(
+    'pc',
+    {
+      memoryMiB: 1024,
+      firmware: 'uefi-secure-boot',
+      disks: [{ serial: 'stick', base: 'x.iso', bus: 'usb' }],
+      nics: [{ forwards: [{ protocol: 'tcp', hostPort: 5000, guestPort: 443 }] }, { alone: true }],
+    },
+    files,
+    'tcg',
+  ).join(' ');
+  t.match(line, 'q35,smm=on');
+  t.match(line, 'OVMF_CODE_4M.secboot.fd');
+  t.match(line, 'a,,b.qcow2', 'a comma in a file name is doubled');
+  t.match(line, 'usb-storage,bus=usb.0,removable=on,id=stick');
+  t.match(line, 'hostfwd=tcp:127.0.0.1:5000-:443', 'forwarded ports listen on this machine only');
+  t.match(line, 'hubport,id=net1');
+  t.match(line, '-cpu max,svm=on', 'guests find virtualisation inside');
+  t.notMatch(line, '-kernel');
+});
