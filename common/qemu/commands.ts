@@ -86,11 +86,6 @@ export async function querySpice(
   return { host: info.host ?? '', port: info.port, channels };
 }
 
-/** Writes a PNG of the screen to `path`, as the user that QEMU runs as. */
-export async function screendump(qmp: QmpConnection, path: string): Promise<void> {
-  await qmp.execute('screendump', { filename: path, format: 'png' });
-}
-
 /** The part of a SPICE_CONNECTED, SPICE_INITIALIZED or SPICE_DISCONNECTED event that is used. */
 export function spiceChannelOf(data: Record<string, unknown>): SpiceChannel | undefined {
   const client = data.client as Record<string, unknown> | undefined;

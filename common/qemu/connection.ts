@@ -11,7 +11,6 @@ import { encodeCommand, type QmpEvent, type WireMessage, WireParser } from './wi
 const TIME_LIMITS: Record<string, number> = {
   qmp_capabilities: 10_000,
   quit: 10_000,
-  screendump: 30_000,
 };
 const USUAL_TIME_LIMIT = 10_000;
 

@@ -15,7 +15,7 @@ export const DESKTOP_SLICE = 'flexdeploy-desktops.slice';
 
 /**
  * MiB that QEMU may use beside the guest's memory: its own code, video memory, SPICE's image cache and one client's
- * queues. Measured about 120 with an idle guest; the rest is room, since going over it kills the desktop.
+ * queues. An estimate with room to spare, not a measurement: going over it kills the desktop.
  */
 export const OVERHEAD_MIB = 512;
 

@@ -11,8 +11,8 @@ import { isPcAddress, nextAddress, SERVER_ADDRESS, TUNNEL_PREFIX } from './addre
 export const TUNNEL_INTERFACE = 'wg0';
 
 /**
- * Seconds between a PC's keepalives. NATs forget an idle UDP mapping after 30 s at the earliest in practice
- * (RFC 4787 asks for 2 minutes, RFC 6886 and WireGuard's own advice of 25 s know it is often less).
+ * Seconds between a PC's keepalives. RFC 4787 (REQ-5) asks NATs to keep an idle UDP mapping for 2 minutes; many keep it
+ * for 30 s, which is why wg(8) suggests 25. Two of ours fit into 30 s, so that one lost packet does not lose the mapping.
  */
 export const KEEPALIVE_SECONDS = 15;
 
