@@ -1,4 +1,5 @@
 /** What the console of the server shows: who it is, where, and what to do first. Pure. */
+import type { HostingProblem } from './hosting.ts';
 
 export interface ConsoleFacts {
   version: string;
@@ -10,6 +11,8 @@ export interface ConsoleFacts {
   caFingerprint: string;
   /** There until the first administrator was made. */
   setupCode?: string;
+  /** What keeps it from doing its work. */
+  problems: readonly HostingProblem[];
 }
 
 export function consoleText(facts: ConsoleFacts): string {
@@ -27,6 +30,9 @@ export function consoleText(facts: ConsoleFacts): string {
     `  CA fingerprint  ${facts.caFingerprint}`,
     '',
   ];
+  for (const { problem, hint } of facts.problems) {
+    lines.push(`  PROBLEM: ${problem}`, ...(hint === undefined ? [] : [`    ${hint}`]), '');
+  }
   if (facts.setupCode !== undefined) {
     lines.push(
       `  There is no account yet. Set-up code: ${facts.setupCode}`,

@@ -55,6 +55,12 @@ export class HostingError extends UserError {
   }
 }
 
+/** Something that keeps this server from doing its work, for its console and the administrator. */
+export interface HostingProblem {
+  problem: string;
+  hint?: string;
+}
+
 /** Expected failures are {@link HostingError}s; anything else that is thrown is a bug and becomes a 500. */
 export interface Hosting {
   /**
@@ -62,6 +68,9 @@ export interface Hosting {
    * bring the tunnel to exactly `tunnels`. Disks that are not listed are left alone (and logged), never deleted.
    */
   recover(known: { desktops: DesktopRecord[]; tunnels: Required<TunnelRequest>[] }): Promise<void>;
+
+  /** What does not work on this machine, and why; empty when all is well. */
+  problems(): Promise<HostingProblem[]>;
 
   /** What is known now, without waiting. `off` for an id that is not known. */
   desktopState(id: string): DesktopState;

@@ -137,7 +137,7 @@ async function writeLocalAccess(folder: string, access: { port: number; ca: stri
 
 /** Writes `console.txt`, when what it says has changed. */
 function announcer(
-  { runtimeFolder, version }: ServerOptions,
+  { runtimeFolder, version, hosting }: ServerOptions,
   { database, users, serverName }: Services,
   at: { port: number; caFingerprint: string },
 ): () => Promise<void> {
@@ -149,6 +149,7 @@ function announcer(
       version,
       serverName,
       addresses: ownAddresses(),
+      problems: await hosting.problems(),
       ...(code !== undefined && { setupCode: code }),
     });
     if (text === last) return;

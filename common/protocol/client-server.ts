@@ -224,7 +224,7 @@ export const Image = Type.Object({
   name: Name,
   firmware: Firmware,
   diskBytes: Type.Integer(),
-  sha256: Type.String({ description: 'of the whole raw disk' }),
+  sha256: Type.String({ description: 'of the raw disk: SHA-256 over the SHA-256s of its 4 MiB pieces' }),
   createdAt: Timestamp,
   desktops: Type.Integer({ description: 'how many desktops were made from it' }),
 });

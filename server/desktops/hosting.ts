@@ -8,7 +8,14 @@ import type { DesktopState, TunnelConfig, ViewerTicket } from '#common/protocol/
 import { run } from '#common/run.ts';
 import { listUnits } from '#common/systemd/transient.ts';
 import { applyRules } from '../firewall/firewall.ts';
-import { type DesktopRecord, type Hosting, HostingError, type ImportRequest, type TunnelRequest } from '../hosting.ts';
+import {
+  type DesktopRecord,
+  type Hosting,
+  HostingError,
+  type HostingProblem,
+  type ImportRequest,
+  type TunnelRequest,
+} from '../hosting.ts';
 import { importImage, removeImage, removeLeftovers, requireSpace, spaceProblem } from '../storage/images.ts';
 import { GROUP, openPool, type PoolStatus, poolStatus } from '../storage/pool.ts';
 import { SERVER_ADDRESS, TUNNEL_NETWORK } from '../tunnel/addresses.ts';
@@ -35,12 +42,6 @@ export interface HostingOptions {
   openTcpPorts: readonly number[];
   /** Serial number or WWN of the data disk; the only empty disk unless given. */
   dataDisk?: string;
-}
-
-export interface HostingStatus {
-  storage: PoolStatus;
-  /** Why desktops cannot run at all; undefined when they can. */
-  virtualisationProblem: string | undefined;
 }
 
 export class ServerHosting implements Hosting {
@@ -96,10 +97,14 @@ export class ServerHosting implements Hosting {
     this.#timer = setInterval(() => void this.#look(), LOOK_EVERY);
   }
 
-  /** For the console and the administrator: what works, and what does not and why. */
-  async status(): Promise<HostingStatus> {
+  async problems(): Promise<HostingProblem[]> {
     if (this.#storage.kind === 'ready') this.#storage = await poolStatus();
-    return { storage: this.#storage, virtualisationProblem: await virtualisationProblem() };
+    const storage = spaceProblem(this.#storage);
+    const virtualisation = await virtualisationProblem();
+    return [
+      ...(storage ? [{ problem: storage.message, ...(storage.hint !== undefined && { hint: storage.hint }) }] : []),
+      ...(virtualisation ? [{ problem: virtualisation }] : []),
+    ];
   }
 
   desktopState(id: string): DesktopState {

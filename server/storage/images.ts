@@ -3,7 +3,6 @@
  * and the last step is the rename: an image that is there is whole. What a crash left is removed at the next start.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { Cleanup } from '#common/cleanup.ts';
@@ -22,6 +21,7 @@ import { RunError, run } from '#common/run.ts';
 import { HostingError, type ImportRequest } from '../hosting.ts';
 import { FULL_AT_PERCENT, GROUP, POOL, type PoolStatus, poolStatus } from './pool.ts';
 import { HEADER_BYTES, readHeader } from './qcow2.ts';
+import { treeHash } from './tree-hash.ts';
 
 const MIB = 1024 ** 2;
 /** Size of LVM's extents: every volume is a multiple of it. */
@@ -76,7 +76,7 @@ async function importAlone(request: ImportRequest): Promise<{ diskBytes: number;
     cleanup.add(`removing ${fresh}`, () => removeVolume(GROUP, fresh));
     await createThin(GROUP, POOL, fresh, diskBytes);
     await convert(header.kind, { from: devicePath(GROUP, spool), bytes, to: devicePath(GROUP, fresh) });
-    const sha256 = await hashOf(devicePath(GROUP, fresh));
+    const sha256 = await treeHash(devicePath(GROUP, fresh));
     await requireSpace();
     await removeVolume(GROUP, spool);
     await setActive(GROUP, fresh, false);
@@ -218,12 +218,6 @@ async function convert(format: 'raw' | 'qcow2', job: { from: string; bytes: numb
 function sourceOptions(format: 'raw' | 'qcow2', { from, bytes }: { from: string; bytes: number }): string {
   const store = `file.driver=host_device,file.filename=${from}`;
   return format === 'qcow2' ? `driver=qcow2,${store}` : `driver=raw,size=${bytes},${store}`;
-}
-
-async function hashOf(device: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(device, { highWaterMark: 4 * MIB })) hash.update(chunk as Buffer);
-  return hash.digest('hex');
 }
 
 function roundUp(bytes: number): number {

@@ -4,6 +4,7 @@ import {
   type DesktopRecord,
   type Hosting,
   HostingError,
+  type HostingProblem,
   type ImportRequest,
   type TunnelRequest,
 } from '../../../server/hosting.ts';
@@ -18,6 +19,8 @@ export class MemoryHosting implements Hosting {
   recovered: { desktops: DesktopRecord[]; tunnels: Required<TunnelRequest>[] } | undefined;
   /** Thrown by the next call of create, importImage, openTunnel or remove. */
   failNext: Error | undefined;
+  /** What {@link problems} answers. */
+  broken: HostingProblem[] = [];
   readonly #states = new Map<string, DesktopState>();
   readonly #change = new Set<(id: string) => void>();
   readonly #dead = new Set<(id: string) => void>();
@@ -27,6 +30,10 @@ export class MemoryHosting implements Hosting {
     for (const d of known.desktops) this.disks.add(d.id);
     this.tunnels.clear();
     for (const t of known.tunnels) this.tunnels.set(t.sessionId, t);
+  }
+
+  async problems(): Promise<HostingProblem[]> {
+    return this.broken;
   }
 
   desktopState(id: string): DesktopState {
