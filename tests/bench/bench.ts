@@ -6,12 +6,14 @@ export interface Bench {
   figures: Readonly<Record<string, string>>;
   /** How often each side is measured unless `--runs` tells. */
   runs: number;
-  run: (options: BenchOptions) => Promise<Figure[]>;
+  run: (options: BenchOptions) => Promise<void>;
 }
 
 export interface BenchOptions {
   wanted: ReadonlySet<string>;
   runs: number;
+  /** Takes the figures as they come: an hour of measuring is not lost to what fails later. */
+  report: (...figures: Figure[]) => Promise<void>;
   /** Tells what goes on, line by line. */
   say: (line: string) => void;
 }

@@ -9,13 +9,13 @@ const MIB = 1024 ** 2;
 export const isoSize: Bench = {
   figures: { 'iso-size': 'the ISO without firmware' },
   runs: 1,
-  run: async ({ say }) => {
+  run: async ({ say, report }) => {
     await ensureImages(['client'], say);
     const ours = (await stat(IMAGES.clientIso(false))).size / MIB;
     const work = await mkdtemp('/var/tmp/flexdeploy-bench-');
     try {
       const peer = (await stat(await plainLiveIso(work, {}, say))).size / MIB;
-      return [{ name: 'iso-size', ours, peer, unit: 'MiB', aim: '200 (at most 300)', met: ours <= 200 }];
+      await report({ name: 'iso-size', ours, peer, unit: 'MiB', aim: '200 (at most 300)', met: ours <= 200 });
     } finally {
       await rm(work, { recursive: true, force: true });
     }

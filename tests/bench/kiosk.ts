@@ -41,7 +41,7 @@ export const kiosk: Bench = {
     'first-frame': 'click on a running desktop to its first frame',
   },
   runs: 3,
-  run: async ({ wanted, runs, say }) => {
+  run: async ({ wanted, runs, say, report }) => {
     await ensureImages(['client', 'server', 'desktop'], say);
     const deployment = await Deployment.prepare('bench');
     try {
@@ -49,12 +49,10 @@ export const kiosk: Bench = {
       await deployment.startServer();
       await deployment.setUp();
       const pcs = await preparePcs(deployment, say);
-      const figures: Figure[] = [];
       if (['boot', 'boot-system', 'memory'].some((name) => wanted.has(name))) {
-        figures.push(...(await measureBoots(pcs, runs, say)));
+        await report(...(await measureBoots(pcs, runs, say)).filter((figure) => wanted.has(figure.name)));
       }
-      if (wanted.has('first-frame')) figures.push(await measureFrames(deployment, pcs, runs, say));
-      return figures.filter((f) => wanted.has(f.name));
+      if (wanted.has('first-frame')) await report(await measureFrames(deployment, pcs, runs, say));
     } finally {
       await deployment.close();
     }

@@ -42,16 +42,17 @@ async function main(names: string[], flags: Flags): Promise<void> {
   await ensureDebianPackages();
   const conditions = await conditionsNow();
   const figures: Figure[] = [];
+  const report = async (...measured: Figure[]) => {
+    figures.push(...measured);
+    if (flags.json) for (const figure of measured) console.log(jsonLine(figure));
+    if (flags.write) await keep(measured, conditions);
+  };
   for (const bench of BENCHES) {
     const own = Object.keys(bench.figures);
     const wanted = new Set(names.length === 0 ? own : own.filter((name) => names.includes(name)));
     if (wanted.size === 0) continue;
     const say = (line: string) => console.error(`bench: ${line}`);
-    const measured = await bench.run({ wanted, say, runs: flags.runs ?? bench.runs });
-    figures.push(...measured);
-    if (flags.json) for (const figure of measured) console.log(jsonLine(figure));
-    // kept at once: an hour of measuring is not lost to what fails later
-    if (flags.write) await keep(measured, conditions);
+    await bench.run({ wanted, say, report, runs: flags.runs ?? bench.runs });
   }
   if (!flags.json) console.log(textTable(figures));
 }

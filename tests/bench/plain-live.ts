@@ -115,7 +115,8 @@ export async function plainLiveIso(work: string, config: unknown, say: Say): Pro
   await run(
     [
       ...(['xorriso', '-indev', IMAGES.clientIso(false), '-outdev', iso, '-boot_image', 'any', 'replay'] as const),
-      ...['-overwrite', 'on', '-rm', '/live/initrd.img', '/live/vmlinuz', '--'],
+      // it is sorry about the partition table of the stick, which a CD does not need
+      ...['-return_with', 'FAILURE', '32', '-overwrite', 'on', '-rm', '/live/initrd.img', '/live/vmlinuz', '--'],
       ...['-map', join(system, 'vmlinuz'), '/live/vmlinuz', '-map', join(system, 'initrd.img'), '/live/initrd.img'],
       ...['-map', join(system, '00-system.squashfs'), '/live/00-system.squashfs'],
       ...['-map', layer, '/live/10-programs.squashfs', '-map', join(work, 'grub.cfg'), '/boot/grub/grub.cfg'],
