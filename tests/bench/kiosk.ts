@@ -3,7 +3,7 @@
  * BIOS, 2 GiB, CD, the same server behind the same NAT. Both run our programs, which write milestones on the serial
  * line; ours and the plain one take turns.
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Deployment } from '../lab/deployment.ts';
@@ -26,6 +26,8 @@ interface Boot {
   login: number;
   /** The same from the kernel's start: without firmware and boot loader. */
   kernelToLogin: number;
+  /** Processor time that the whole virtual machine took until then, in seconds: hardly depends on who else computes. */
+  work: number;
   /** Memory that programs cannot have, in MiB. */
   memoryMiB: number;
 }
@@ -37,6 +39,7 @@ export const kiosk: Bench = {
   figures: {
     boot: 'power-on to login screen',
     'boot-system': 'the part of it after firmware and boot loader',
+    'boot-work': 'processor time from power-on to login screen',
     memory: 'memory in use at the login screen',
     'first-frame': 'click on a running desktop to its first frame',
   },
@@ -49,7 +52,7 @@ export const kiosk: Bench = {
       await deployment.startServer();
       await deployment.setUp();
       const pcs = await preparePcs(deployment, say);
-      if (['boot', 'boot-system', 'memory'].some((name) => wanted.has(name))) {
+      if (['boot', 'boot-system', 'boot-work', 'memory'].some((name) => wanted.has(name))) {
         await report(...(await measureBoots(pcs, runs, say)).filter((figure) => wanted.has(figure.name)));
       }
       if (wanted.has('first-frame')) await report(await measureFrames(deployment, pcs, runs, say));
@@ -76,7 +79,7 @@ async function measureBoots(pcs: Pcs, runs: number, say: (line: string) => void)
     for (const side of ['ours', 'plain'] as const) {
       const boot = await measureBoot(pcs[side]);
       boots[side].push(boot);
-      const seconds = `${boot.login.toFixed(1)} s (${boot.kernelToLogin.toFixed(1)} s without firmware and loader)`;
+      const seconds = `${boot.login.toFixed(1)} s (${boot.kernelToLogin.toFixed(1)} s of it the system, ${boot.work.toFixed(1)} s of work)`;
       say(`boot ${run} of ${runs}, ${side}: ${seconds}, ${boot.memoryMiB.toFixed(0)} MiB`);
     }
   }
@@ -90,6 +93,7 @@ async function measureBoots(pcs: Pcs, runs: number, say: (line: string) => void)
   return [
     half('boot', 'login'),
     half('boot-system', 'kernelToLogin'),
+    half('boot-work', 'work'),
     { name: 'memory', ...memory, unit: 'MiB', aim: 'not more', met: memory.ours <= memory.peer },
   ];
 }
@@ -98,12 +102,22 @@ async function measureBoots(pcs: Pcs, runs: number, say: (line: string) => void)
 async function measureBoot(pc: Machine): Promise<Boot> {
   const start = performance.now();
   await pc.start();
-  const [, uptime] = await pc.waitForSerial(/flexdeploy: login-ready ([\d.]+)\r?\n/, BOOT_MS);
+  const [, uptime] = await pc.waitForSerial(/flexdeploy: login-ready ([\d.]+)\s/, BOOT_MS);
   const login = (performance.now() - start) / 1000;
+  const work = await processorSeconds(pc);
   await waitForLogin(pc); // it says so; a person sees it too
   const memoryMiB = await pc.memoryInUseMiB();
   await pc.powerCut();
-  return { login, kernelToLogin: Number(uptime), memoryMiB };
+  return { login, kernelToLogin: Number(uptime), work, memoryMiB };
+}
+
+/** Processor time that a running machine's QEMU has used, all threads, in seconds. */
+async function processorSeconds(pc: Machine): Promise<number> {
+  const [cpu] = (await pc.qmp('query-cpus-fast')) as { 'thread-id': number }[];
+  // proc_pid_stat(5): fields 14 and 15, utime and stime of the whole process, in 1/100 s; the 2nd may hold spaces
+  const stat = await readFile(`/proc/${cpu?.['thread-id']}/stat`, 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 /** The desktop runs already: what is measured is the way of the picture, not the guest's boot. */
