@@ -9,9 +9,9 @@ const KEY_MS = 40;
 
 /** Screen fonts are about 10 pixels high, and tesseract wants about 30; headings are large enough as they are. */
 const PASSES = [
-  { scale: 2, inverted: false },
-  { scale: 2, inverted: true },
-  { scale: 1, inverted: false },
+  { scale: 2, light: false },
+  { scale: 2, light: true },
+  { scale: 1, light: false },
 ];
 
 type InputEvent =
@@ -43,7 +43,7 @@ export class Display {
     return bytes;
   }
 
-  /** The words on the screen: dark ones on light ground first, then light ones on dark ground, then big ones. */
+  /** The words on the screen, as found in each of the {@link PASSES}, one after the other. */
   async words(): Promise<Word[]> {
     const bytes = await this.#grab();
     if (this.#last?.bytes.equals(bytes)) return this.#last.words;
@@ -57,7 +57,7 @@ export class Display {
     return words;
   }
 
-  /** The text on the screen. A line can come several times: tesseract reads it large, small, and its negative. */
+  /** The text on the screen. A line can come several times: each pass may find it. */
   async read(): Promise<string> {
     return textOf(await this.words());
   }

@@ -22,9 +22,17 @@ export interface Word {
 export interface Recognition {
   /** How much the picture is enlarged first, a whole number. */
   scale: number;
-  /** For light text on dark ground. */
-  inverted: boolean;
+  /**
+   * Shows only what is small and light, dark on white: the words on buttons and on dark windows, which recognition
+   * overlooks beside dark words on a light page.
+   */
+  light: boolean;
 }
+
+/** Brightness from which a pixel can belong to a light letter. */
+const LIGHT = 170;
+/** Pixels; what is bigger is no letter but a part of the page. */
+const LETTER = { height: 48, width: 120 };
 
 /** A binary PPM (P6, 8 bits a colour), as QMP `screendump` writes it. */
 export function parsePpm(data: Uint8Array): Picture {
@@ -49,14 +57,14 @@ export function filledPart(picture: Picture): number {
 }
 
 /** Binary PGM of the picture, enlarged by linear interpolation. */
-function enlargedPgm(picture: Picture, { scale, inverted }: Recognition): Uint8Array {
-  const { width, height, grey } = picture;
+function enlargedPgm(picture: Picture, { scale, light }: Recognition): Uint8Array {
+  const { width, height } = picture;
+  const grey = light ? lightLetters(picture) : picture.grey;
   const w = width * scale;
   const h = height * scale;
   const header = Buffer.from(`P5\n${w} ${h}\n255\n`, 'latin1');
   const out = new Uint8Array(header.length + w * h);
   out.set(header);
-  const flip = inverted ? 255 : 0;
   for (let y = 0, at = header.length; y < h; y++) {
     const y0 = Math.floor(y / scale);
     const fy = y / scale - y0;
@@ -68,7 +76,43 @@ function enlargedPgm(picture: Picture, { scale, inverted }: Recognition): Uint8A
       const fx = x / scale - x0;
       const upper = (grey[row0 + x0] ?? 0) * (1 - fx) + (grey[row0 + x1] ?? 0) * fx;
       const lower = (grey[row1 + x0] ?? 0) * (1 - fx) + (grey[row1 + x1] ?? 0) * fx;
-      out[at] = flip ^ (upper * (1 - fy) + lower * fy);
+      out[at] = upper * (1 - fy) + lower * fy;
+    }
+  }
+  return out;
+}
+
+/** The small light shapes of a picture and the pixel around them, inverted, on white. */
+function lightLetters({ width, height, grey }: Picture): Uint8Array {
+  const out = new Uint8Array(width * height).fill(255);
+  const seen = new Uint8Array(width * height);
+  const shape: number[] = [];
+  for (let start = 0; start < grey.length; start++) {
+    if (seen[start] || (grey[start] ?? 0) < LIGHT) continue;
+    // flood fill of one shape; `shape` is the queue too
+    shape.length = 0;
+    shape.push(start);
+    seen[start] = 1;
+    let [left, right, top, bottom] = [width, 0, height, 0];
+    for (let i = 0; i < shape.length; i++) {
+      const at = shape[i] ?? 0;
+      const x = at % width;
+      const y = (at - x) / width;
+      left = Math.min(left, x);
+      right = Math.max(right, x);
+      top = Math.min(top, y);
+      bottom = Math.max(bottom, y);
+      for (const next of [x > 0 ? at - 1 : -1, x < width - 1 ? at + 1 : -1, at - width, at + width]) {
+        if (next < 0 || next >= grey.length || seen[next] || (grey[next] ?? 0) < LIGHT) continue;
+        seen[next] = 1;
+        shape.push(next);
+      }
+    }
+    if (right - left > LETTER.width || bottom - top > LETTER.height) continue;
+    for (const at of shape) {
+      for (const near of [at, at - 1, at + 1, at - width, at + width]) {
+        if (near >= 0 && near < out.length) out[near] = 255 - (grey[near] ?? 0);
+      }
     }
   }
   return out;
