@@ -170,6 +170,8 @@ export class Machine {
   /** MiB of memory that the guest could not give to a new program; for machines with `memoryStatistics`. */
   async memoryInUseMiB(): Promise<number> {
     const path = '/machine/peripheral/balloon';
+    // the first figures that QEMU has are those of the moment when the driver was loaded
+    const now = Math.floor(Date.now() / 1000);
     await this.qmp('qom-set', { path, property: 'guest-stats-polling-interval', value: 1 });
     for (const deadline = Date.now() + 30_000; Date.now() < deadline; await sleep(500)) {
       const answer = (await this.qmp('qom-get', { path, property: 'guest-stats' })) as {
@@ -177,7 +179,7 @@ export class Machine {
         'last-update': number;
       };
       const { 'stat-total-memory': total = -1, 'stat-available-memory': available = -1 } = answer.stats;
-      if (answer['last-update'] > 0 && total > 0 && available > 0) return (total - available) / 1024 ** 2;
+      if (answer['last-update'] > now && total > 0 && available > 0) return (total - available) / 1024 ** 2;
     }
     throw await this.failure('tells nothing about its memory: has its system no virtio-balloon driver?');
   }
