@@ -26,10 +26,11 @@ export async function labTest(
   // the accelerator is probed with the plain client's kernel
   await ensureImages([...new Set<ImageName>(['client', ...options.images])], (line) => t.comment(line));
   const deployment = await Deployment.prepare(name, { debug: options.serverDebug ?? false });
+  t.setTimeout(0); // deadlines are in the chapters themselves
   t.teardown(() => deployment.close());
   let broken: string | undefined;
   const chapter: Chapter = (sentence, work) => {
-    t.test(sentence, async (t) => {
+    t.test(sentence, { timeout: 0 }, async (t) => {
       if (broken !== undefined) return void t.fail(`not tried, since this failed: ${broken}`);
       try {
         await deployment.lab.keepingEvidence(() => work(t));

@@ -83,32 +83,14 @@ function enlargedPgm(picture: Picture, { scale, light }: Recognition): Uint8Arra
 }
 
 /** The small light shapes of a picture and the pixel around them, inverted, on white. */
-function lightLetters({ width, height, grey }: Picture): Uint8Array {
-  const out = new Uint8Array(width * height).fill(255);
-  const seen = new Uint8Array(width * height);
-  const shape: number[] = [];
+function lightLetters(picture: Picture): Uint8Array {
+  const { width, grey } = picture;
+  const out = new Uint8Array(grey.length).fill(255);
+  const isLight = Uint8Array.from(grey, (value) => (value >= LIGHT ? 1 : 0));
   for (let start = 0; start < grey.length; start++) {
-    if (seen[start] || (grey[start] ?? 0) < LIGHT) continue;
-    // flood fill of one shape; `shape` is the queue too
-    shape.length = 0;
-    shape.push(start);
-    seen[start] = 1;
-    let [left, right, top, bottom] = [width, 0, height, 0];
-    for (let i = 0; i < shape.length; i++) {
-      const at = shape[i] ?? 0;
-      const x = at % width;
-      const y = (at - x) / width;
-      left = Math.min(left, x);
-      right = Math.max(right, x);
-      top = Math.min(top, y);
-      bottom = Math.max(bottom, y);
-      for (const next of [x > 0 ? at - 1 : -1, x < width - 1 ? at + 1 : -1, at - width, at + width]) {
-        if (next < 0 || next >= grey.length || seen[next] || (grey[next] ?? 0) < LIGHT) continue;
-        seen[next] = 1;
-        shape.push(next);
-      }
-    }
-    if (right - left > LETTER.width || bottom - top > LETTER.height) continue;
+    if (!isLight[start]) continue;
+    const shape = takeShape(isLight, width, start);
+    if (!isLetterSized(shape, width)) continue;
     for (const at of shape) {
       for (const near of [at, at - 1, at + 1, at - width, at + width]) {
         if (near >= 0 && near < out.length) out[near] = 255 - (grey[near] ?? 0);
@@ -116,6 +98,35 @@ function lightLetters({ width, height, grey }: Picture): Uint8Array {
     }
   }
   return out;
+}
+
+/** The pixels that hang together with `start`, which are cleared in `pixels`. */
+function takeShape(pixels: Uint8Array, width: number, start: number): number[] {
+  const shape = [start];
+  pixels[start] = 0;
+  for (let i = 0; i < shape.length; i++) {
+    const at = shape[i] ?? 0;
+    const x = at % width;
+    for (const next of [x > 0 ? at - 1 : at, x < width - 1 ? at + 1 : at, at - width, at + width]) {
+      if (!pixels[next]) continue; // dark, taken, or outside the picture
+      pixels[next] = 0;
+      shape.push(next);
+    }
+  }
+  return shape;
+}
+
+function isLetterSized(shape: readonly number[], width: number): boolean {
+  let [left, right, top, bottom] = [Number.POSITIVE_INFINITY, 0, Number.POSITIVE_INFINITY, 0];
+  for (const at of shape) {
+    const x = at % width;
+    const y = (at - x) / width;
+    left = Math.min(left, x);
+    right = Math.max(right, x);
+    top = Math.min(top, y);
+    bottom = Math.max(bottom, y);
+  }
+  return right - left <= LETTER.width && bottom - top <= LETTER.height;
 }
 
 /** The words that tesseract finds, in its reading order. */
