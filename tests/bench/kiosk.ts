@@ -10,7 +10,6 @@ import { Deployment } from '../lab/deployment.ts';
 import { ensureImages } from '../lab/images.ts';
 import { backToList, logIn, waitForDesktop, waitForLogin } from '../lab/kiosk-walk.ts';
 import type { Machine } from '../lab/machine.ts';
-import { findWords } from '../lab/screen-text.ts';
 import type { Bench } from './bench.ts';
 import { type Figure, median } from './figure.ts';
 import { plainLiveIso } from './plain-live.ts';
@@ -41,7 +40,7 @@ export const kiosk: Bench = {
     'boot-system': 'the part of it after firmware and boot loader',
     'boot-work': 'processor time from power-on to login screen',
     memory: 'memory in use at the login screen',
-    'first-frame': 'click on a running desktop to its first frame',
+    'first-frame': 'from opening a running desktop to its first frame',
   },
   runs: 3,
   run: async ({ wanted, runs, say, report }) => {
@@ -150,18 +149,16 @@ async function measureFrames(
   return { name: 'first-frame', ours, peer, unit: 's', aim: 'half or less', met: ours <= peer / 2 };
 }
 
-/** Seconds from the click on "Open" to the first frame; then back to the list. */
+/** Seconds from the Enter key, which opens the desktop in focus, to its first frame; then back to the list. */
 async function openOnce(pc: Machine): Promise<number> {
   const frames = async () => [...(await pc.serialText()).matchAll(/flexdeploy: first-frame/g)].length;
   const before = await frames();
-  const button = findWords(await pc.display.words(), 'Open');
-  if (!button) throw await pc.failure('shows no "Open" to click on');
-  const click = performance.now();
-  await pc.display.click(button.x, button.y);
+  const opened = performance.now();
+  await pc.display.press('enter'); // the desktop has the focus
   for (; (await frames()) === before; await sleep(50)) {
-    if (performance.now() - click > 120_000) throw await pc.failure('shows no frame of the desktop');
+    if (performance.now() - opened > 120_000) throw await pc.failure('shows no frame of the desktop');
   }
-  const seconds = (performance.now() - click) / 1000;
+  const seconds = (performance.now() - opened) / 1000;
   await waitForDesktop(pc);
   await backToList(pc);
   return seconds;
