@@ -34,6 +34,7 @@ export async function labTest(
       if (broken !== undefined) return void t.fail(`not tried, since this failed: ${broken}`);
       try {
         await deployment.lab.keepingEvidence(() => work(t));
+        t.pass('every step was seen');
         if (!t.passing()) broken = sentence;
       } catch (error) {
         broken = sentence;

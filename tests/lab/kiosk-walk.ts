@@ -9,6 +9,9 @@ const LIMITS = {
   window: 90_000,
 };
 
+/** What the list of desktops shows, also when it is empty. */
+export const LIST = /Your desktops|no desktop yet/i;
+
 /** Waits for the login screen, which needs the network, the server and its certificate to be right. */
 export async function waitForLogin(pc: Machine, withinMs = LIMITS.boot): Promise<void> {
   await pc.display.waitForText(/User name[\s\S]*Password/i, withinMs);
@@ -17,7 +20,7 @@ export async function waitForLogin(pc: Machine, withinMs = LIMITS.boot): Promise
 /** Logs in; returns when the list of desktops is there. The user field has the focus on a fresh login screen. */
 export async function logIn(pc: Machine, person: { user: string; password: string }): Promise<void> {
   await typeLogin(pc, person);
-  await pc.display.waitForText(/Your desktops/i, LIMITS.answer);
+  await pc.display.waitForText(LIST, LIMITS.answer);
 }
 
 /** Types user and password and sends them, whatever comes of it. */
@@ -50,7 +53,7 @@ export async function writeInEditor(pc: Machine, sentence: string): Promise<void
 /** Leaves the desktop for the list by the keys that the tab at the top shows. */
 export async function backToList(pc: Machine): Promise<void> {
   await pc.display.press('ctrl-alt-home');
-  await pc.display.waitForText(/Your desktops/i, LIMITS.answer);
+  await pc.display.waitForText(LIST, LIMITS.answer);
 }
 
 export async function logOut(pc: Machine): Promise<void> {
