@@ -127,11 +127,15 @@ export class Display {
     await sleep(KEY_MS);
   }
 
-  /** Clicks on words once they are on the screen. */
-  async clickText(text: string, withinMs = 10_000): Promise<void> {
+  /** Clicks on words once they are on the screen, and stay where they are. */
+  async clickText(text: string, withinMs = 20_000): Promise<void> {
+    let before: { x: number; y: number } | undefined;
     for (const deadline = Date.now() + withinMs; ; await sleep(300)) {
       const place = findWords(await this.words(), text);
-      if (place) return this.click(place.x, place.y);
+      if (place && before && Math.hypot(place.x - before.x, place.y - before.y) < 3) {
+        return this.click(place.x, place.y);
+      }
+      before = place;
       if (Date.now() > deadline) throw await this.#machine.failure(`shows no "${text}" to click on`);
     }
   }

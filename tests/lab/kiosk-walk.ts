@@ -5,7 +5,9 @@ import type { Machine } from './machine.ts';
 const LIMITS = {
   boot: 300_000,
   answer: 60_000,
-  desktop: 300_000,
+  /** Until a click shows something. */
+  click: 20_000,
+  desktop: 480_000,
   window: 90_000,
 };
 
@@ -28,9 +30,20 @@ export async function typeLogin(pc: Machine, person: { user: string; password: s
   await pc.display.type(`${person.user}\t${person.password}\n`);
 }
 
-/** Opens a desktop from the list with the mouse; returns when its own screen shows. */
+/**
+ * Opens a desktop from the list with the mouse; returns when its own screen shows. The list can move under the mouse when
+ * the server tells something new: like a person, it clicks again if nothing happens.
+ */
 export async function openDesktop(pc: Machine): Promise<void> {
-  await pc.display.clickText('Open');
+  for (let attempt = 1; ; attempt++) {
+    await pc.display.clickText('Open');
+    try {
+      await pc.display.waitForNoText(LIST, LIMITS.click);
+      break;
+    } catch (error) {
+      if (attempt === 3) throw error;
+    }
+  }
   await waitForDesktop(pc);
 }
 
