@@ -37,12 +37,8 @@ export async function typeLogin(pc: Machine, person: { user: string; password: s
 export async function openDesktop(pc: Machine): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     await pc.display.clickText('Open');
-    try {
-      await pc.display.waitForNoText(LIST, LIMITS.click);
-      break;
-    } catch (error) {
-      if (attempt === 3) throw error;
-    }
+    if (await pc.display.stopsShowing(LIST, LIMITS.click)) break;
+    if (attempt === 3) throw await pc.failure('shows the list still, after three clicks on "Open"');
   }
   await waitForDesktop(pc);
 }
