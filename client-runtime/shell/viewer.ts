@@ -23,6 +23,8 @@ export interface ViewerOptions {
 
 /** A picture that stays silent after it is ready counts as arrived after this long. */
 const QUIET_PICTURE_MS = 500;
+/** Between showing the picture and asking the desktop for the window's size: GTK has laid the widget out by then. */
+const LAYOUT_MS = 500;
 /** The kernel alone would try for two minutes. */
 const CONNECT_MS = 15_000;
 
@@ -40,6 +42,7 @@ export class Viewer {
   #state: 'connecting' | 'connected' | 'shown' | 'closed' = 'connecting';
   #frameTimer = 0;
   #connectTimer = 0;
+  #sizeTimer = 0;
 
   constructor(options: ViewerOptions) {
     this.#options = options;
@@ -80,6 +83,7 @@ export class Viewer {
     this.#state = 'closed';
     if (this.#frameTimer) GLib.source_remove(this.#frameTimer);
     if (this.#connectTimer) GLib.source_remove(this.#connectTimer);
+    if (this.#sizeTimer) GLib.source_remove(this.#sizeTimer);
     for (const [object, id] of this.#handlers) GObject.signal_handler_disconnect(object, id);
     this.#session.disconnect();
   }
@@ -95,7 +99,6 @@ export class Viewer {
 
   #display(channel: Spice.DisplayChannel): void {
     const display = SpiceGtk.Display.new(this.#session, channel.channel_id);
-    display.resize_guest = true;
     display.scaling = true;
     display.grab_keyboard = true;
     // spice-gtk 0.42 crashes when it grabs the pointer under a compositor without zwp_relative_pointer (cage). The
@@ -110,8 +113,23 @@ export class Viewer {
       });
     });
     this.#on(channel, 'display-invalidate', () => display.ready && this.#frame());
+    this.#followSize(display);
     this.#options.onDisplay(display);
     channel.connect();
+  }
+
+  /**
+   * The desktop's resolution follows the window, but only once the widget has the window's size: told the size of a
+   * widget that is not laid out yet, the guest switches its only output off ("Display output is not active").
+   */
+  #followSize(display: SpiceGtk.Display): void {
+    this.#on(display, 'map', () => {
+      this.#sizeTimer = GLib.timeout_add(GLib.PRIORITY_DEFAULT, LAYOUT_MS, () => {
+        this.#sizeTimer = 0;
+        display.resize_guest = true;
+        return GLib.SOURCE_REMOVE;
+      });
+    });
   }
 
   #frame(): void {
