@@ -1,10 +1,10 @@
 /** What a build needs from the machine: checked before anything is done, with what to do about it. */
 
-import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { UserError } from '#common/errors.ts';
+import { runInTerminal } from '#common/process.ts';
 import type { Profile } from './profile.ts';
 
 /** Tool -> the Debian package that has it. */
@@ -69,12 +69,7 @@ export async function becomeRoot(): Promise<boolean> {
     process.env[name] ? [`${name}=${process.env[name]}`] : [],
   );
   const flags = process.stdin.isTTY ? [] : ['-n'];
-  const child = spawn('sudo', [...flags, 'env', ...keep, process.execPath, ...process.argv.slice(1)], {
-    stdio: 'inherit',
-  });
-  const code = await new Promise<number>((resolve) =>
-    child.on('close', (c) => resolve(c ?? 1)).on('error', () => resolve(1)),
-  );
+  const code = await runInTerminal(['sudo', ...flags, 'env', ...keep, process.execPath, ...process.argv.slice(1)]);
   if (code === 1 && flags.length > 0)
     console.error('Building images needs root; run the same command as root, or let sudo work without a password.');
   process.exitCode = code;

@@ -92,3 +92,16 @@ export async function startProcess(
     await log.close();
   }
 }
+
+/**
+ * Runs a program that has the terminal to itself (it may ask for a password), with our own environment.
+ * @returns its exit code; 1 when it could not be started or got a signal
+ */
+export function runInTerminal(argv: readonly [string, ...string[]]): Promise<number> {
+  const [program, ...args] = argv;
+  const child = spawn(program, args, { stdio: 'inherit' });
+  return new Promise((resolve) => {
+    child.once('close', (code) => resolve(code ?? 1));
+    child.once('error', () => resolve(1));
+  });
+}
