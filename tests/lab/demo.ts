@@ -1,6 +1,6 @@
 /** `npm run demo`: a server and a PC in virtual machines, to use in a browser, or to see walked through by itself. */
 import { readdir } from 'node:fs/promises';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { describeError, UserError } from '#common/errors.ts';
 import { ensureDebianPackages } from '../../builder/debian-packages.ts';
 import { PageServer } from './demo/page-server.ts';
@@ -35,6 +35,8 @@ class Demo {
   readonly #steps: Steps;
   readonly #state: DemoState;
   readonly #cables: Record<MachineName, boolean> = { server: true, pc: true };
+  /** Ends a build. Machines are the lab's own business. */
+  readonly #interrupted = new AbortController();
   #page: PageServer | undefined;
   #deployment: Deployment | undefined;
   #pc: Machine | undefined;
@@ -52,6 +54,9 @@ class Demo {
   }
 
   async run(flags: Flags): Promise<void> {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+      process.once(signal, () => this.#interrupted.abort(new UserError('The demo was interrupted.')));
+    }
     await this.#openPage(flags);
     try {
       await this.#boot();
@@ -82,7 +87,9 @@ class Demo {
       await assertRoom({ memoryGiB: 7, diskGiB: 6, folder: '/var/tmp' });
       await ensureDebianPackages();
     });
-    await steps.run('build what is missing', (detail) => ensureImages(['client', 'server', 'desktop'], detail));
+    await steps.run('build what is missing', (detail) =>
+      ensureImages(['client', 'server', 'desktop'], detail, this.#interrupted.signal),
+    );
     const deployment = await Deployment.prepare('demo', { results: RESULTS });
     this.#deployment = deployment;
     await steps.run('boot the server', () => deployment.startServer());
@@ -157,12 +164,18 @@ class Demo {
   }
 }
 
+function portNumber(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65535) throw new InvalidArgumentError('A port is 1 to 65535.');
+  return port;
+}
+
 const command = new Command('npm run demo --')
   .description('Boots a FlexDeploy server and a PC on this machine, and shows both screens on a local web page.')
   .option('--script', 'walk the whole way by itself; exit code 0 only if every step was seen')
   .option('--keep', 'with --script: leave everything running in the end, until Ctrl-C')
   .option('--json', 'one JSON object a line instead of words')
-  .option('--port <number>', `port of the web page on 127.0.0.1 (${USUAL_PORT}, or a free one)`, Number)
+  .option('--port <number>', `port of the web page on 127.0.0.1 (${USUAL_PORT}, or a free one)`, portNumber)
   .addHelpText('after', EXAMPLES)
   .showHelpAfterError('(--help shows what there is)')
   .action(async (flags: Flags) => {

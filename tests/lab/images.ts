@@ -25,8 +25,13 @@ const SOURCES: Record<string, string> = {
 /**
  * Builds the images that are missing or older than their sources. FLEXDEPLOY_IMAGES=keep takes what is there.
  * @param say told the builder's progress, line by line
+ * @param signal ends a build that is running
  */
-export async function ensureImages(names: readonly ImageName[], say: (line: string) => void): Promise<void> {
+export async function ensureImages(
+  names: readonly ImageName[],
+  say: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<void> {
   for (const name of names) {
     const why = await reasonToBuild(name);
     if (!why) continue;
@@ -36,6 +41,7 @@ export async function ensureImages(names: readonly ImageName[], say: (line: stri
       timeoutMs: 60 * 60_000,
       env: passedOn(['XDG_CACHE_HOME', 'http_proxy', 'https_proxy']),
       onLine: (line) => say(`  ${line}`),
+      ...(signal && { signal }),
     });
   }
 }

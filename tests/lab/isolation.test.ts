@@ -71,7 +71,7 @@ async function api(
 async function spicePort(desktop: string): Promise<number> {
   const { id } = await deployment.desktop(desktop);
   const { output } = await deployment.server.shell(
-    `for p in $(pgrep -f 'qemu-system.*${id}'); do ss -Hltnp | grep "pid=$p,"; done`,
+    `for p in $(grep -la -e ${id} /proc/[0-9]*/cmdline | cut -d/ -f3); do ss -Hltnp | grep "pid=$p,"; done`,
   );
   const [, port] = new RegExp(`${SERVER.replaceAll('.', '\\.')}:(\\d+)`).exec(output) ?? [];
   if (!port) throw new Error(`no SPICE port of ${desktop} on the server: ${output}`);
