@@ -83,6 +83,20 @@ export function parseUnitState(show: string): UnitState {
   }
 }
 
+/** When a unit that is active became so. Undefined when it is not. */
+export async function activeSince(unit: string): Promise<Date | undefined> {
+  const { stdout } = await run(
+    ['systemctl', 'show', '--timestamp=unix', '--property=ActiveEnterTimestamp', checkUnit(unit)],
+    { timeoutMs: 10_000 },
+  );
+  return parseTimestamp(stdout);
+}
+
+export function parseTimestamp(show: string): Date | undefined {
+  const [, seconds] = /^\w+=@(\d+)$/m.exec(show) ?? [];
+  return seconds === undefined ? undefined : new Date(Number(seconds) * 1000);
+}
+
 /** The last lines that a unit's program wrote in this invocation. */
 export async function lastLines(invocation: string, lines: number): Promise<string[]> {
   if (!/^[0-9a-f]{32}$/.test(invocation)) return [];

@@ -7,7 +7,7 @@ import type { DesktopState } from '#common/protocol/client-server.ts';
 import { pressPowerButton, queryStatus, resume } from '#common/qemu/commands.ts';
 import { QmpConnection } from '#common/qemu/connection.ts';
 import type { QmpEvent } from '#common/qemu/wire.ts';
-import { clearFailure, lastLines, unitState } from '#common/systemd/transient.ts';
+import { activeSince, clearFailure, lastLines, unitState } from '#common/systemd/transient.ts';
 import { HostingError } from '../hosting.ts';
 import { failureReason } from './failure.ts';
 import { type Folders, type Places, placesOf } from './places.ts';
@@ -48,6 +48,8 @@ export class HostedDesktop {
   #state: DesktopState = { kind: 'off' };
   #qmp: QmpConnection | undefined;
   #viewers: Viewers | undefined;
+  /** When its unit became active: the same before and after a restart of our process. */
+  #runningSince: string | undefined;
   #port: number | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #shutDownTimer: NodeJS.Timeout | undefined;
@@ -125,7 +127,7 @@ export class HostedDesktop {
     clearInterval(this.#shutDownTimer);
     if (!this.#qmp || this.#state.kind !== 'stopping') return;
     log.warn({ desktop: this.id }, 'the guest did not shut down when asked');
-    this.#setState({ kind: 'running', since: now(), viewers: this.#viewers?.count ?? 0 });
+    this.#setState({ kind: 'running', since: this.#runningSince ?? now(), viewers: this.#viewers?.count ?? 0 });
   }
 
   async forceOff(): Promise<void> {
@@ -223,6 +225,7 @@ export class HostedDesktop {
     }
     this.#qmp = qmp;
     this.#viewers = new Viewers({ qmp, port, log: log.child({ desktop: this.id }), onCount: () => this.#setRunning() });
+    this.#runningSince = (await activeSince(this.#places.unit))?.toISOString();
     await this.#viewers.begin();
     qmp.onEvent((event) => this.#onEvent(event));
     void qmp.closed.then(() => this.#disconnected(qmp));
@@ -293,7 +296,7 @@ export class HostedDesktop {
   }
 
   #setRunning(): void {
-    const since = this.#state.kind === 'running' ? this.#state.since : now();
+    const since = this.#runningSince ?? now();
     if (this.#state.kind === 'stopping' && this.#qmp) return;
     this.#setState({ kind: 'running', since, viewers: this.#viewers?.count ?? 0 });
   }

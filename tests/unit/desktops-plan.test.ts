@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { lastLines, parseUnitState, startCommand, type UnitState } from '#common/systemd/transient.ts';
+import { lastLines, parseTimestamp, parseUnitState, startCommand, type UnitState } from '#common/systemd/transient.ts';
 import { failureReason } from '../../server/desktops/failure.ts';
 import { placesOf } from '../../server/desktops/places.ts';
 import { type DesktopFacts, nextSteps, sentenceOf, type Wanted } from '../../server/desktops/plan.ts';
@@ -100,4 +100,9 @@ t.test('why it failed, in words', async (t) => {
   );
   t.equal(failureReason({ ...failed, result: 'signal', status: 11 }, []), 'the virtual machine crashed (SIGSEGV)');
   t.match(failureReason({ ...failed, result: 'oom-kill', status: 9 }, []), /more memory/);
+});
+
+t.test('when a unit became active is read from systemd', async (t) => {
+  t.same(parseTimestamp('ActiveEnterTimestamp=@1795351126\n'), new Date('2026-11-22T12:38:46Z'));
+  t.equal(parseTimestamp('ActiveEnterTimestamp=\n'), undefined);
 });
