@@ -89,9 +89,9 @@ async function tapFiles(
       if (!ok) {
         tally.failed++;
         failedInside++;
-        if (result.diag) console.log(JSON.stringify(result.diag, null, 2));
       }
     });
+    file.on('child', explainFailures);
     file.on('extra', (text: string) => {
       if (!text.startsWith('#')) process.stdout.write(`      ${text}`);
     });
@@ -116,6 +116,16 @@ async function tapFiles(
   }
   parser.end();
   return tally;
+}
+
+/** Prints what failed inside a test, at whatever depth: sentence, difference, place. */
+function explainFailures(test: Parser): void {
+  test.on('child', explainFailures);
+  test.on('assert', (result: Result) => {
+    if (result.ok || result.todo) return;
+    const { source: _, ...rest } = (result.diag ?? {}) as Record<string, unknown>;
+    console.log(`      not so: ${result.name}\n${JSON.stringify(rest, null, 2).replace(/^/gm, '        ')}`);
+  });
 }
 
 function report(ok: boolean, sentence: string, ms?: number, remark?: string): void {
