@@ -3,12 +3,12 @@ import type { Machine } from './machine.ts';
 
 /** Milliseconds, for machines whose every instruction is translated. */
 const LIMITS = {
-  boot: 300_000,
-  answer: 60_000,
+  boot: 600_000,
+  answer: 120_000,
   /** Until a click shows something. */
   click: 20_000,
   desktop: 480_000,
-  window: 90_000,
+  window: 180_000,
 };
 
 /** What the list of desktops shows, also when it is empty. */
