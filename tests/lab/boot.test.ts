@@ -8,7 +8,7 @@ const { deployment, chapter } = await labTest(t, 'boot', { images: ['client-debu
 
 chapter('the server boots and shows its CA fingerprint and a set-up code on its console', async (t) => {
   await deployment.startServer();
-  await deployment.server.waitForSerial(/Set-up code: [A-Z0-9-]+/, 60_000);
+  await deployment.server.waitForSerial(/Set-up code: [A-Z0-9-]+/, 120_000);
   t.match(deployment.ca, /^sha256:[0-9a-f]{64}$/);
 });
 
@@ -50,7 +50,7 @@ bootsToLogin(
     const pc = machine(name);
     await pc.pullUsb('stick');
     await pc.display.type('somebody\twrong password\n');
-    await pc.display.waitForText(/not correct/i, 60_000);
+    await pc.display.waitForText(/not correct/i, 120_000);
     await pc.screenshot(`${name}-pulled`);
   },
 );

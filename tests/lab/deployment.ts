@@ -12,7 +12,7 @@ import type { Machine } from './machine.ts';
 import { freeTcpPort, freeUdpPort, HOST_SEEN_BY_GUESTS } from './network.ts';
 
 /** Seconds allowed for a boot, where every instruction is translated and four machines share two CPUs. */
-const SERVER_BOOT_MS = 240_000;
+const SERVER_BOOT_MS = 480_000;
 const ADMIN = { user: 'admin', password: 'correct horse 9' };
 
 export interface PcOptions {
@@ -95,7 +95,7 @@ export class Deployment {
 
   /** Makes the first administrator, with the code on the server's console, and logs the command line in. */
   async setUp(): Promise<void> {
-    const [, code = ''] = await this.server.waitForSerial(/Set-up code: (\S+)/, 30_000);
+    const [, code = ''] = await this.server.waitForSerial(/Set-up code: (\S+)/, 120_000);
     const where = ['--server', `127.0.0.1:${this.port}`, '--ca', this.#ca, '--user', ADMIN.user, '--password-stdin'];
     await this.flexdeploy(['setup', ...where, '--code', code], { input: ADMIN.password });
     await this.flexdeploy(['login', ...where], { input: ADMIN.password });

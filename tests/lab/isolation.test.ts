@@ -29,7 +29,7 @@ async function connects(pc: Machine, host: string, port: number, from?: string):
     const s = require('node:net').connect({ host: '${host}', port: ${port}, ${local} timeout: 6000 });
     const end = (word) => { console.log(word); process.exit(0); };
     s.on('connect', () => end('OPEN')).on('timeout', () => end('NO ANSWER')).on('error', (e) => end('NO ' + e.code));`;
-  const { output } = await pc.shell(`/usr/lib/flexdeploy/node -e '${script.replaceAll("'", `'\\''`)}'`, 60_000);
+  const { output } = await pc.shell(`/usr/lib/flexdeploy/node -e '${script.replaceAll("'", `'\\''`)}'`, 120_000);
   const word = output.trim().split('\n').at(-1) ?? '';
   if (word !== 'OPEN' && !word.startsWith('NO ')) throw new Error(`the attempt itself failed: ${output}`);
   return word === 'OPEN';
@@ -61,7 +61,7 @@ async function api(
       await ask('DELETE', '/sessions/current', token);
       console.log('ANSWER ' + JSON.stringify(answer));
     })();`;
-  const { output } = await pc.shell(`/usr/lib/flexdeploy/node -e '${script.replaceAll("'", `'\\''`)}'`, 60_000);
+  const { output } = await pc.shell(`/usr/lib/flexdeploy/node -e '${script.replaceAll("'", `'\\''`)}'`, 120_000);
   const [, json] = /^ANSWER (.*)$/m.exec(output) ?? [];
   if (!json) throw new Error(`the request itself failed: ${output}`);
   return JSON.parse(json) as { status: number; body: string };

@@ -7,7 +7,7 @@ const LIMITS = {
   answer: 120_000,
   /** Until a click shows something. */
   click: 20_000,
-  desktop: 480_000,
+  desktop: 600_000,
   window: 180_000,
 };
 

@@ -45,7 +45,7 @@ chapter('a PC with 2 GiB reaches the login screen', async (t) => {
 
 chapter('a wrong password is refused in words', async (t) => {
   await typeLogin(pc(), { user: ana.user, password: 'not it' });
-  await pc().display.waitForText(/not correct/i, 60_000);
+  await pc().display.waitForText(/not correct/i, 120_000);
   await pc().screenshot('2-wrong-password');
   t.notOk((await deployment.sessions()).some((s) => s.user === ana.user));
 });
@@ -53,7 +53,7 @@ chapter('a wrong password is refused in words', async (t) => {
 chapter('the right one shows the list of desktops, and the server knows PC and person', async (t) => {
   // after a refusal the name is still there and the focus is on the password
   await pc().display.type(`${ana.password}\n`);
-  await pc().display.waitForText(/Your desktops/i, 60_000);
+  await pc().display.waitForText(/Your desktops/i, 120_000);
   await pc().screenshot('3-desktops');
   const session = (await deployment.sessions()).find((s) => s.user === ana.user);
   t.equal(session?.machineName, pcName);
@@ -77,13 +77,13 @@ chapter('the server process is killed and restarted: the picture goes on', async
   const before = await server.shell('systemctl show -P MainPID flexdeploy-server');
   await server.shell('systemctl kill --signal=KILL flexdeploy-server');
   await pc().display.type(' And on it goes.', 60);
-  await pc().display.waitForText(/on\s*it\s*goes/i, 60_000);
+  await pc().display.waitForText(/on\s*it\s*goes/i, 120_000);
   await pc().screenshot('6-server-process-restarted');
-  await eventually('the server process runs again', 60_000, async () => {
+  await eventually('the server process runs again', 120_000, async () => {
     const after = await server.shell('systemctl show -P MainPID flexdeploy-server');
     return after.output.trim() !== '0' && after.output !== before.output;
   });
-  await eventually('the server finds the desktop running, and its viewer', 60_000, async () => {
+  await eventually('the server finds the desktop running, and its viewer', 120_000, async () => {
     const { state } = await deployment.desktop(DESKTOP);
     return state.kind === 'running' && state.viewers === 1;
   });
@@ -93,7 +93,7 @@ chapter('the server process is killed and restarted: the picture goes on', async
 chapter('the keys that the tab shows lead back to the list; the desktop goes on', async (t) => {
   await backToList(pc());
   await pc().screenshot('7-list-again');
-  await eventually('the viewer is gone', 30_000, async () => {
+  await eventually('the viewer is gone', 120_000, async () => {
     const { state } = await deployment.desktop(DESKTOP);
     return state.kind === 'running' && state.viewers === 0;
   });
