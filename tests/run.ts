@@ -8,10 +8,12 @@ import { Parser, type Result } from 'tap-parser';
 import { describeError, messageOf, UserError } from '#common/errors.ts';
 import { baseEnvironment, RunError, run } from '#common/run.ts';
 import { ensureDebianPackages } from '../builder/debian-packages.ts';
+import { UNPROVEN } from './unproven.ts';
 
 interface Tally {
   passed: number;
   failed: number;
+  skipped: number;
 }
 
 interface Suite {
@@ -46,7 +48,7 @@ const environment = baseEnvironment(
 );
 
 async function staticChecks(): Promise<Tally> {
-  const tally = { passed: 0, failed: 0 };
+  const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
   const checks: [string, [string, ...string[]]][] = [
     ['types are right (tsc)', ['node_modules/.bin/tsc', '-p', '.']],
     ['lint and format are clean (biome)', ['node_modules/.bin/biome', 'ci', '.']],
@@ -56,10 +58,10 @@ async function staticChecks(): Promise<Tally> {
     const started = Date.now();
     try {
       await run(argv, { timeoutMs: 5 * 60_000, env: environment });
-      report(true, sentence, Date.now() - started);
+      report('passed', sentence, Date.now() - started);
       tally.passed++;
     } catch (error) {
-      report(false, sentence, Date.now() - started);
+      report('failed', sentence, Date.now() - started);
       // These tools write what they found to standard output.
       console.log(error instanceof RunError ? `${messageOf(error)}\n${error.stdout}` : messageOf(error));
       tally.failed++;
@@ -76,20 +78,17 @@ async function tapFiles(
   const files = globSync(`${folder}/**/*.test.ts`)
     .sort()
     .filter((f) => !options.only || f.includes(options.only));
-  if (files.length === 0) return { passed: 0, failed: 0 };
-  const tally = { passed: 0, failed: 0 };
+  if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 };
+  const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
   const parser = new Parser();
   // Depth 1 is a file, depth 2 a test in it. A file that breaks off without a failing test of its own fails itself.
   parser.on('child', (file: Parser) => {
     let failedInside = 0;
     file.on('assert', (result: Result) => {
-      const ok = result.ok || Boolean(result.todo);
-      report(ok, result.name, result.time ?? undefined, result.skip ? `skipped: ${result.skip}` : undefined);
-      if (ok && !result.skip) tally.passed++;
-      if (!ok) {
-        tally.failed++;
-        failedInside++;
-      }
+      const outcome = outcomeOf(result);
+      report(outcome, result.name, result.time ?? undefined);
+      tally[outcome]++;
+      if (!result.ok) failedInside++;
     });
     file.on('child', explainFailures);
     file.on('extra', (text: string) => {
@@ -118,6 +117,12 @@ async function tapFiles(
   return tally;
 }
 
+/** A test that is skipped, or fails and is known to be unproven, is neither passed nor failed. */
+function outcomeOf(result: Result): keyof Tally {
+  if (result.skip || (!result.ok && UNPROVEN.has(result.name))) return 'skipped';
+  return result.ok || result.todo ? 'passed' : 'failed';
+}
+
 /** Prints what failed inside a test, at whatever depth: sentence, difference, place. */
 function explainFailures(test: Parser): void {
   test.on('child', explainFailures);
@@ -128,9 +133,9 @@ function explainFailures(test: Parser): void {
   });
 }
 
-function report(ok: boolean, sentence: string, ms?: number, remark?: string): void {
-  const time = ms === undefined ? '' : ` (${(ms / 1000).toFixed(1)} s)`;
-  console.log(`  ${ok ? '✓' : '✗ FAILED'} ${sentence}${remark ? ` [${remark}]` : time}`);
+function report(outcome: keyof Tally, sentence: string, ms?: number): void {
+  const mark = { passed: '✓', failed: '✗ FAILED', skipped: '- NOT YET' }[outcome];
+  console.log(`  ${mark} ${sentence}${ms === undefined ? '' : ` (${(ms / 1000).toFixed(1)} s)`}`);
 }
 
 async function main(): Promise<number> {
@@ -152,7 +157,7 @@ async function main(): Promise<number> {
   }
   if (chosen.some((name) => suites[name]?.needsDebianPackages)) await ensureDebianPackages();
   await run(['node_modules/.bin/tap', 'build'], { timeoutMs: 5 * 60_000, env: environment });
-  const total = { passed: 0, failed: 0 };
+  const total: Tally = { passed: 0, failed: 0, skipped: 0 };
   for (const name of chosen) {
     const suite = suites[name];
     if (!suite) continue;
@@ -162,8 +167,10 @@ async function main(): Promise<number> {
     console.log(`  ${name} took ${((Date.now() - started) / 1000).toFixed(0)} s`);
     total.passed += tally.passed;
     total.failed += tally.failed;
+    total.skipped += tally.skipped;
   }
-  console.log(`\n${total.passed} passed, ${total.failed} failed`);
+  const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
+  console.log(`\n${total.passed} passed, ${total.failed} failed${skipped}`);
   return total.failed > 0 || total.passed === 0 ? 1 : 0;
 }
 

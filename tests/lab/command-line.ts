@@ -1,4 +1,5 @@
 /** The QEMU command line of a lab machine: pure functions, one for each device. */
+import { createHash } from 'node:crypto';
 import { type Accelerator, acceleratorArguments } from './accelerator.ts';
 
 export type MachineFirmware = 'bios' | 'uefi' | 'uefi-secure-boot';
@@ -86,7 +87,7 @@ export function commandLine(
   const { cpus = 2, firmware = 'bios', nics = [{}] } = options;
   return [
     'qemu-system-x86_64',
-    ...['-name', name, '-nodefaults', '-no-user-config', '-display', 'none'],
+    ...['-name', name, '-uuid', identity(name).uuid, '-nodefaults', '-no-user-config', '-display', 'none'],
     ...acceleratorArguments(accelerator),
     ...machineArguments(firmware, files),
     ...['-smp', String(cpus), '-m', String(options.memoryMiB)],
@@ -101,7 +102,7 @@ export function commandLine(
     ...(options.disks ?? []).flatMap((disk, index) => diskArguments(disk, index, files)),
     ...(options.cdrom ? cdromArguments(options.cdrom) : []),
     ...(options.kernel ? kernelArguments(options.kernel) : []),
-    ...nics.flatMap(nicArguments),
+    ...nics.flatMap((nic, index) => nicArguments(nic, index, identity(name).mac)),
   ];
 }
 
@@ -158,10 +159,17 @@ function kernelArguments(kernel: NonNullable<MachineOptions['kernel']>): string[
   return ['-kernel', kernel.image, '-initrd', kernel.initrd, '-append', kernel.commandLine];
 }
 
-function nicArguments(nic: Nic, index: number): string[] {
+/** What tells one PC from another: DMI UUID, and the MAC address but for its last byte. The same name, the same PC. */
+function identity(name: string): { uuid: string; mac: string } {
+  const hex = createHash('sha256').update(name).digest('hex');
+  const [a, b, c, d, e] = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(13, 16), hex.slice(17, 20), hex.slice(20, 32)];
+  return { uuid: `${a}-${b}-4${c}-8${d}-${e}`, mac: `52:54:00:${hex.slice(0, 2)}:${hex.slice(2, 4)}` };
+}
+
+function nicArguments(nic: Nic, index: number, macStart: string): string[] {
   const forwards = (nic.forwards ?? []).map((f) => `,hostfwd=${f.protocol}:127.0.0.1:${f.hostPort}-:${f.guestPort}`);
   const net = nic.network ? `,net=${nic.network}` : '';
-  const mac = `52:54:00:fd:00:${(16 + index).toString(16)}`;
+  const mac = `${macStart}:${(16 + index).toString(16)}`;
   return [
     ...[
       '-netdev',

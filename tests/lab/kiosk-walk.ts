@@ -59,6 +59,14 @@ export async function writeInEditor(pc: Machine, sentence: string): Promise<void
   await pc.display.waitForText(likeOnScreen(sentence), LIMITS.window);
 }
 
+/** Opens the sample desktop's terminal by keyboard, types a command, and waits for words that it prints. */
+export async function typeInTerminal(pc: Machine, command: string, printed: RegExp): Promise<void> {
+  await pc.display.press('meta_l-t');
+  await pc.display.waitForText(/user@/i, LIMITS.window);
+  await pc.display.type(`${command}\n`, 60);
+  await pc.display.waitForText(printed, LIMITS.window);
+}
+
 /** Leaves the desktop for the list by the keys that the tab at the top shows. */
 export async function backToList(pc: Machine): Promise<void> {
   await pc.display.press('ctrl-alt-home');
