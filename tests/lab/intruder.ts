@@ -4,7 +4,7 @@
  */
 import type { Machine } from './machine.ts';
 
-const TRY_MS = 60_000;
+const TRY_MS = 120_000;
 
 /** Runs a CommonJS program with the PC's own Node; returns what it prints. */
 async function inNode(pc: Machine, program: string): Promise<string> {
