@@ -24,6 +24,14 @@
  * |      force-off                     |                |                                      |
  * | POST desktops/ID/viewer            | own; admin all | -> ViewerTicket (needs a tunnel)     |
  * | DELETE desktops/ID                 | admin          | -> nothing                           |
+ * | PUT desktops/ID/attachment         | own, from a PC | Attach -> Desktop                    |
+ * | PATCH desktops/ID/attachment       | own; admin all | ChangeAttachment -> Desktop          |
+ * | DELETE desktops/ID/attachment      | own; admin all | -> Desktop (leaves cleanly)          |
+ * | POST desktops/ID/move              | own; admin all | StartMove -> Desktop                 |
+ * | DELETE desktops/ID/move            | own; admin all | -> Desktop (cancel)                  |
+ * | POST desktops/ID/reclaim           | admin          | Reclaim -> Desktop                   |
+ * | GET pcs                            | admin          | -> Pc[]                              |
+ * | PATCH pcs/UUID                     | admin          | ChangePc -> Pc                       |
  *
  * "nothing" is status 204. An object one may not see is `not_found`, never `forbidden`.
  */
@@ -183,6 +191,81 @@ export const DesktopState = Type.Union([
 ]);
 export type DesktopState = Static<typeof DesktopState>;
 
+/** A disk of a PC: never by its kernel name. One of serial number and WWN is there, or the disk cannot be used. */
+export const DiskIdentity = Type.Object(
+  {
+    serial: Type.String({ maxLength: 128 }),
+    wwn: Type.String({ maxLength: 128 }),
+    model: Type.String({ maxLength: 128 }),
+    bytes: Type.Integer({ minimum: 0 }),
+  },
+  closed,
+);
+export type DiskIdentity = Static<typeof DiskIdentity>;
+
+/** How a desktop's disk is kept the same on the server and on a PC. `percent` is of the disk, 0 to 100. */
+export const SyncState = Type.Union([
+  Type.Object({ kind: Type.Literal('preparing'), step: Type.String({ description: 'a sentence' }) }),
+  Type.Object({
+    kind: Type.Literal('syncing'),
+    percent: Type.Number({ minimum: 0, maximum: 100 }),
+    bytesLeft: Type.Integer({ minimum: 0 }),
+    bytesPerSecond: Type.Integer({ minimum: 0 }),
+    secondsLeft: Type.Optional(Type.Integer({ minimum: 0, description: 'absent: not known yet' })),
+    to: Type.Union([Type.Literal('pc'), Type.Literal('server')]),
+  }),
+  Type.Object({ kind: Type.Literal('paused'), percent: Type.Number({ minimum: 0, maximum: 100 }) }),
+  Type.Object({ kind: Type.Literal('inSync') }),
+  Type.Object({
+    kind: Type.Literal('behind'),
+    bytesLeft: Type.Integer({ minimum: 0, description: 'the link is slower than the desktop writes; it catches up' }),
+  }),
+  Type.Object({ kind: Type.Literal('disconnected'), since: Timestamp }),
+  Type.Object({ kind: Type.Literal('detaching') }),
+  Type.Object({ kind: Type.Literal('failed'), reason: Type.String(), hint: Type.Optional(Type.String()) }),
+]);
+export type SyncState = Static<typeof SyncState>;
+
+/** The PC that a desktop's disk is kept on, beside the server. */
+export const Attachment = Type.Object({
+  pc: Type.Object({ uuid: Type.String(), name: Type.String() }),
+  disk: DiskIdentity,
+  state: SyncState,
+  complete: Type.Boolean({ description: 'the PC has had every block once: it can go on without the server' }),
+  limitKiBps: Type.Optional(Type.Integer({ minimum: 1, description: 'KiB a second, absent: no limit' })),
+  localHost: Type.Object({
+    possible: Type.Boolean({ description: 'the desktop could run on this PC' }),
+    reason: Type.Optional(Type.String({ description: 'why not, for people' })),
+  }),
+});
+export type Attachment = Static<typeof Attachment>;
+
+export const MovePhase = Type.Union([
+  Type.Literal('preparing'),
+  Type.Literal('copyingMemory'),
+  Type.Literal('switchingOver'),
+  Type.Literal('finishing'),
+]);
+
+/** A desktop that is on its way from one host to the other, running. */
+export const Move = Type.Object({
+  to: Type.Union([Type.Literal('pc'), Type.Literal('server')]),
+  since: Timestamp,
+  phase: MovePhase,
+  percent: Type.Number({ minimum: 0, maximum: 100, description: 'of the memory that is left to copy' }),
+});
+export type Move = Static<typeof Move>;
+
+/** Whose copy of a desktop counts, when it is not the server's. `generation` grows with every hand-over. */
+export const Holder = Type.Object({
+  pc: Type.Object({ uuid: Type.String(), name: Type.String() }),
+  since: Timestamp,
+  generation: Type.Integer({ minimum: 0 }),
+  reachable: Type.Boolean({ description: 'the PC is connected to the server now' }),
+  lastContactAt: Type.Optional(Timestamp),
+});
+export type Holder = Static<typeof Holder>;
+
 export const Desktop = Type.Object({
   id: Id,
   name: Name,
@@ -194,8 +277,70 @@ export const Desktop = Type.Object({
   diskBytes: Type.Integer(),
   createdAt: Timestamp,
   state: DesktopState,
+  holder: Type.Optional(Holder),
+  attachment: Type.Optional(Attachment),
+  move: Type.Optional(Move),
+  notice: Type.Optional(
+    Type.Object({
+      at: Timestamp,
+      text: Type.String({ description: 'why the last move or attachment did not work; gone with the next one' }),
+    }),
+  ),
 });
 export type Desktop = Static<typeof Desktop>;
+
+/**
+ * `PUT /api/v1/desktops/ID/attachment`: keep the disk on this PC too, from the session of that PC. `confirmed`: the
+ * person said so at the kiosk, seeing what is on the disk; without it only a pinned disk or one that holds this very
+ * desktop is taken. The PC checks the disk again before the first byte is written.
+ */
+export const Attach = Type.Object(
+  { disk: DiskIdentity, confirmed: Type.Boolean(), limitKiBps: Type.Optional(Type.Integer({ minimum: 1 })) },
+  closed,
+);
+export type Attach = Static<typeof Attach>;
+
+/** `PATCH /api/v1/desktops/ID/attachment`. `limitKiBps: null` takes the limit away. */
+export const ChangeAttachment = Type.Object(
+  {
+    paused: Type.Optional(Type.Boolean()),
+    limitKiBps: Type.Optional(Type.Union([Type.Integer({ minimum: 1 }), Type.Null()])),
+  },
+  closed,
+);
+export type ChangeAttachment = Static<typeof ChangeAttachment>;
+
+/** `POST /api/v1/desktops/ID/move`. Answers as soon as the move is under way; how it goes on is in `Desktop.move`. */
+export const StartMove = Type.Object({ to: Type.Union([Type.Literal('pc'), Type.Literal('server')]) }, closed);
+export type StartMove = Static<typeof StartMove>;
+
+/**
+ * `POST /api/v1/desktops/ID/reclaim`: the PC that holds the desktop is lost; go on with the server's older copy. The
+ * first request is refused with what is lost in words; it is done when `generation` says that this was read.
+ */
+export const Reclaim = Type.Object({ generation: Type.Integer({ minimum: 0 }) }, closed);
+export type Reclaim = Static<typeof Reclaim>;
+
+/** A PC that was seen, with its disks, and what an administrator decided about it. */
+export const Pc = Type.Object({
+  uuid: Type.String(),
+  name: Type.String(),
+  lastSeenAt: Timestamp,
+  disks: MachineFacts.properties.disks,
+  pins: Type.Array(Type.String({ description: 'serial number or WWN of a disk that needs no question' })),
+  limitKiBps: Type.Optional(Type.Integer({ minimum: 1 })),
+});
+export type Pc = Static<typeof Pc>;
+
+/** `PATCH /api/v1/pcs/UUID`. */
+export const ChangePc = Type.Object(
+  {
+    pins: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxItems: 16 })),
+    limitKiBps: Type.Optional(Type.Union([Type.Integer({ minimum: 1 }), Type.Null()])),
+  },
+  closed,
+);
+export type ChangePc = Static<typeof ChangePc>;
 
 /** `POST /api/v1/desktops` (administrators). */
 export const CreateDesktop = Type.Object(
