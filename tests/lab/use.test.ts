@@ -205,7 +205,7 @@ chapter('the server loses power: the PC says so, and comes back by itself', asyn
   await typeInTerminal(pc, 'echo kept: $((6*7)) > kept; sync; echo written: $((7*7))', /written: 49/);
   await backToList(pc);
   await server.powerCut();
-  await pc.display.waitForText(/connection to the server is gone|does not answer/i, 180_000);
+  await pc.display.waitForText(/connection to the server is\b|does not answer/i, 180_000);
   await pc.screenshot('9-server-lost');
   await deployment.startServer();
   await pc.display.waitForText(LIST, 300_000);
