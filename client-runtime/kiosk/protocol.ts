@@ -6,7 +6,7 @@
  *   runtime sends `ShellCommand`, the shell sends `ShellEvent`.
  */
 import { type Static, Type } from 'typebox';
-import { Desktop } from '#common/protocol/client-server.ts';
+import { Desktop, DiskIdentity } from '#common/protocol/client-server.ts';
 
 export const Language = Type.Union([Type.Literal('en'), Type.Literal('pt')]);
 export type Language = Static<typeof Language>;
@@ -55,6 +55,45 @@ export const Notice = Type.Union([
   Type.Object({ kind: Type.Literal('couldNotOpen'), desktop: Type.String(), reason: Type.String() }),
 ]);
 export type Notice = Static<typeof Notice>;
+
+/** Why a disk cannot carry a desktop. */
+export const DiskReason = Type.Union([
+  Type.Object({ kind: Type.Literal('bootMedium') }),
+  Type.Object({ kind: Type.Literal('removable') }),
+  Type.Object({ kind: Type.Literal('noName') }),
+  Type.Object({ kind: Type.Literal('twin') }),
+  Type.Object({ kind: Type.Literal('changing') }),
+  Type.Object({ kind: Type.Literal('readOnly') }),
+  Type.Object({ kind: Type.Literal('sectorSize'), bytes: Type.Integer() }),
+  Type.Object({ kind: Type.Literal('tooSmall'), needed: Type.Integer({ description: 'bytes' }) }),
+  Type.Object({ kind: Type.Literal('inUse'), by: Type.String() }),
+  Type.Object({ kind: Type.Literal('failing') }),
+]);
+export type DiskReason = Static<typeof DiskReason>;
+
+/** What is on a disk, found by reading only. Sizes are bytes. */
+export const DiskContents = Type.Object({
+  table: Type.String({ description: 'gpt, dos, or empty: no partition table' }),
+  systems: Type.Array(Type.String({ description: 'Windows, Debian GNU/Linux 13 (trixie), …' })),
+  partitions: Type.Array(
+    Type.Object({
+      bytes: Type.Integer(),
+      fileSystem: Type.String({ description: 'ext4, ntfs, …; empty: none known' }),
+      label: Type.String(),
+      type: Type.String({ description: 'of the partition, in words' }),
+    }),
+  ),
+});
+export type DiskContents = Static<typeof DiskContents>;
+
+/** A disk of this PC, as a person chooses it. */
+export const DiskChoice = Type.Object({
+  disk: DiskIdentity,
+  name: Type.String({ description: 'kernel name, for display only' }),
+  contents: DiskContents,
+  reason: Type.Optional(DiskReason),
+});
+export type DiskChoice = Static<typeof DiskChoice>;
 
 export const Screen = Type.Union([
   Type.Object({ kind: Type.Literal('starting') }),
