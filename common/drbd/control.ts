@@ -1,0 +1,178 @@
+/**
+ * One DRBD resource on this machine, driven with drbdadm, drbdsetup and drbdmeta (drbd-utils 9.22, DRBD 8.4). Every
+ * method may be called again when it has done its work already. Needs root and the module drbd.
+ */
+import { readFile, rm } from 'node:fs/promises';
+import { writeFileDurably } from '#common/files.ts';
+import type { DrbdStatus } from '#common/protocol/host-link.ts';
+import { RunError, type RunOptions, type RunResult, run } from '#common/run.ts';
+import { parseNow } from './events.ts';
+import { type DrbdNode, hasPeer } from './resource.ts';
+
+/** Milliseconds. A role change may wait for a peer that has just gone: ping-int + ping-timeout is 8 s. */
+const LIMIT = 30_000;
+/** Milliseconds for what reads or writes all metadata, on a slow machine. */
+const METADATA_LIMIT = 120_000;
+
+/** Answers of the kernel that say "that is so already" (drbd.h, enum drbd_ret_code). */
+const ALREADY = { paused: 132, notPaused: 133, attached: 124, connected: 125, unknownResource: 158 } as const;
+
+export interface DrbdOptions {
+  /** Where this machine keeps the resource's text. */
+  file: string;
+  /** Which end this machine is. */
+  node: DrbdNode;
+  /** As in the text: `desk-ID`. */
+  name: string;
+}
+
+export class Drbd {
+  readonly file: string;
+  readonly node: DrbdNode;
+  readonly name: string;
+
+  constructor({ file, node, name }: DrbdOptions) {
+    this.file = file;
+    this.node = node;
+    this.name = name;
+  }
+
+  /**
+   * Puts a new text in place, after drbdadm has read it and found this end in it. The kernel is not told: see
+   * {@link adjust}.
+   */
+  async write(text: string): Promise<void> {
+    const candidate = `${this.file}.candidate`;
+    await writeFileDurably(candidate, text, 0o600);
+    try {
+      await this.#adm(['sh-minor', this.name], { file: candidate, timeoutMs: 10_000 });
+      await writeFileDurably(this.file, text, 0o600);
+    } finally {
+      await rm(candidate, { force: true });
+    }
+  }
+
+  /** Whether there is metadata on the metadata device. */
+  async hasMetadata(): Promise<boolean> {
+    const { code } = await this.#adm(['show-gi', this.name], { okExitCodes: [0, 1, 10, 20, 255] });
+    return code === 0;
+  }
+
+  /** New, empty metadata: everything is out of sync, and this end has nothing that anybody wants. Wipes what was there. */
+  async createMetadata(): Promise<void> {
+    await this.#adm(['create-md', '--force', this.name], { input: 'yes\nyes\n', timeoutMs: METADATA_LIMIT });
+  }
+
+  /** Attaches disk and metadata, and connects if the text names a peer. */
+  async up(): Promise<void> {
+    await this.adjust();
+  }
+
+  /** Makes the kernel's configuration that of the text, without interrupting what runs. */
+  async adjust(): Promise<void> {
+    if (hasPeer(await readFile(this.file, 'utf8'))) {
+      await this.#adm(['adjust', this.name]);
+      return;
+    }
+    await this.disconnect();
+    const status = await this.status();
+    if (!status) {
+      await this.#adm(['new-resource', this.name]);
+      await this.#adm(['new-minor', this.name]);
+    }
+    if (!status || status.disk === 'Diskless') await this.#adm(['attach', this.name], { okay: [ALREADY.attached] });
+    else await this.#adm(['disk-options', this.name]);
+    await this.#adm(['resource-options', this.name]);
+  }
+
+  /** Takes the resource out of the kernel. It must be secondary. */
+  async down(): Promise<void> {
+    await this.#adm(['down', this.name], { okay: [ALREADY.unknownResource] });
+  }
+
+  async connect(): Promise<void> {
+    await this.#adm(['connect', this.name], { okay: [ALREADY.connected] });
+  }
+
+  /** Ends the connection, with whomever it is. */
+  async disconnect(): Promise<void> {
+    const { stdout } = await run(['drbdsetup', 'events2', '--now', this.name], { okExitCodes: [0, 10, 20] });
+    const [, local, peer] = stdout.match(/^exists connection .* local:(\S+) peer:(\S+)/m) ?? [];
+    if (local && peer) await run(['drbdsetup', 'disconnect', local, peer], { timeoutMs: LIMIT });
+  }
+
+  /** @param options `force`: also when the disk is not up to date; it is from then on, whatever is on it */
+  async primary(options: { force?: boolean } = {}): Promise<void> {
+    await this.#adm(['primary', ...(options.force ? ['--force'] : []), this.name]);
+  }
+
+  async secondary(): Promise<void> {
+    await this.#adm(['secondary', this.name]);
+  }
+
+  async pauseSync(): Promise<void> {
+    await this.#adm(['pause-sync', this.name], { okay: [ALREADY.paused] });
+  }
+
+  async resumeSync(): Promise<void> {
+    await this.#adm(['resume-sync', this.name], { okay: [ALREADY.notPaused] });
+  }
+
+  /** Starts to compare both disks. What differs is out of sync then, and copied after the next connect. */
+  async verify(): Promise<void> {
+    await this.#adm(['verify', this.name]);
+  }
+
+  /** This end's data counts for nothing any more: everything comes from the peer. */
+  async invalidate(): Promise<void> {
+    await this.#adm(['invalidate', this.name]);
+  }
+
+  /** The metadata as text; the resource must be down. The activity log is applied first, or it could not be restored. */
+  async dumpMetadata(): Promise<string> {
+    await this.#adm(['apply-al', this.name], { timeoutMs: METADATA_LIMIT });
+    const { stdout } = await this.#adm(['dump-md', this.name], { timeoutMs: METADATA_LIMIT });
+    return stdout;
+  }
+
+  /** Writes metadata from {@link dumpMetadata} to the metadata device; the resource must be down. */
+  async restoreMetadata(dump: string): Promise<void> {
+    throw new Error(`not yet: ${dump.length}`);
+  }
+
+  /** What the kernel says; undefined: it does not know the resource. */
+  async status(): Promise<DrbdStatus | undefined> {
+    const { stdout } = await run(['drbdsetup', 'events2', '--now', '--statistics', this.name], {
+      okExitCodes: [0, 10, 20],
+      timeoutMs: 10_000,
+    });
+    return parseNow(stdout).get(this.name);
+  }
+
+  /** @param options `okay`: answers of the kernel that are as good as success */
+  async #adm(
+    argv: readonly string[],
+    options: RunOptions & { file?: string; okay?: readonly number[] } = {},
+  ): Promise<RunResult> {
+    const { file = this.file, okay = [], ...rest } = options;
+    try {
+      return await run(['drbdadm', '--config-file', file, ...argv], {
+        timeoutMs: LIMIT,
+        ...rest,
+        env: { __DRBD_NODE__: this.node },
+      });
+    } catch (error) {
+      const code = error instanceof RunError ? kernelAnswer(error.stderr) : undefined;
+      if (error instanceof RunError && code !== undefined && okay.includes(code)) {
+        return { code: 0, stdout: error.stdout, stderr: error.stderr };
+      }
+      throw error;
+    }
+  }
+}
+
+/** drbdsetup prints `Failure: (132) Sync-pause flag is already set`. */
+function kernelAnswer(stderr: string): number | undefined {
+  const code = stderr.match(/Failure: \((\d+)\)/)?.[1];
+  return code === undefined ? undefined : Number(code);
+}

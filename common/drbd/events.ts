@@ -1,0 +1,145 @@
+/** What the kernel tells about DRBD resources: `drbdsetup events2`, pushed line by line. */
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '#common/errors.ts';
+import type { DrbdStatus } from '#common/protocol/host-link.ts';
+import { baseEnvironment } from '#common/run.ts';
+
+/** Milliseconds until the first and the longest wait between two starts of `events2`. */
+const BACK_OFF = { first: 500, most: 10_000 };
+
+export interface WatchOptions {
+  signal: AbortSignal;
+  /** Called with every change; `undefined`: the resource is gone. */
+  onStatus(name: string, status: DrbdStatus | undefined): void;
+  /** `events2` ended or could not be started; it is started again. */
+  onError(error: Error): void;
+}
+
+const UNKNOWN: DrbdStatus = {
+  role: 'Unknown',
+  disk: 'Diskless',
+  connection: 'StandAlone',
+  replication: 'Off',
+  peerRole: 'Unknown',
+  peerDisk: 'DUnknown',
+  outOfSyncKiB: 0,
+  receivedKiB: 0,
+  sentKiB: 0,
+  writtenKiB: 0,
+  readKiB: 0,
+  suspended: false,
+};
+
+/** Keeps the last known status of every resource, from lines of `events2`. Pure but for its own memory. */
+export class DrbdEvents {
+  readonly #known = new Map<string, DrbdStatus>();
+
+  /** Takes one line; the name of the resource that it is about, if it is about one. */
+  take(line: string): string | undefined {
+    const [event, kind, ...words] = line.trim().split(' ');
+    if (!event || !kind || kind === '-') return undefined;
+    const fields = new Map(words.map((w) => [w.slice(0, w.indexOf(':')), w.slice(w.indexOf(':') + 1)]));
+    const name = fields.get('name');
+    if (!name) return undefined;
+    if (event === 'destroy') this.#forget(name, kind);
+    else if (event === 'exists' || event === 'create' || event === 'change') {
+      this.#known.set(name, { ...(this.#known.get(name) ?? UNKNOWN), ...changes(kind, fields) });
+    } else return undefined;
+    return name;
+  }
+
+  get(name: string): DrbdStatus | undefined {
+    return this.#known.get(name);
+  }
+
+  get all(): ReadonlyMap<string, DrbdStatus> {
+    return this.#known;
+  }
+
+  #forget(name: string, kind: string): void {
+    const known = this.#known.get(name);
+    if (kind === 'resource') this.#known.delete(name);
+    else if (known && (kind === 'connection' || kind === 'peer-device')) {
+      const { connection, replication, peerRole, peerDisk } = UNKNOWN;
+      this.#known.set(name, { ...known, connection, replication, peerRole, peerDisk });
+    } else if (known && kind === 'device') this.#known.set(name, { ...known, disk: UNKNOWN.disk });
+  }
+}
+
+/** The output of `events2 --now`. */
+export function parseNow(output: string): ReadonlyMap<string, DrbdStatus> {
+  const events = new DrbdEvents();
+  for (const line of output.split('\n')) events.take(line);
+  return events.all;
+}
+
+function changes(kind: string, fields: ReadonlyMap<string, string>): Partial<DrbdStatus> {
+  const result: Partial<DrbdStatus> = {};
+  const text = (field: string, key: 'disk' | 'connection' | 'replication' | 'peerRole' | 'peerDisk') => {
+    const value = fields.get(field);
+    if (value !== undefined) result[key] = value;
+  };
+  const count = (field: string, key: 'outOfSyncKiB' | 'receivedKiB' | 'sentKiB' | 'writtenKiB' | 'readKiB') => {
+    const value = Number(fields.get(field));
+    if (fields.has(field) && Number.isSafeInteger(value) && value >= 0) result[key] = value;
+  };
+  switch (kind) {
+    case 'resource': {
+      const role = fields.get('role');
+      if (role !== undefined) result.role = role === 'Primary' || role === 'Secondary' ? role : 'Unknown';
+      const suspended = fields.get('suspended');
+      if (suspended !== undefined) result.suspended = suspended !== 'no';
+      break;
+    }
+    case 'device':
+      text('disk', 'disk');
+      count('read', 'readKiB');
+      count('written', 'writtenKiB');
+      break;
+    case 'connection':
+      text('connection', 'connection');
+      text('role', 'peerRole');
+      break;
+    case 'peer-device':
+      text('replication', 'replication');
+      text('peer-disk', 'peerDisk');
+      count('received', 'receivedKiB');
+      count('sent', 'sentKiB');
+      count('out-of-sync', 'outOfSyncKiB');
+      break;
+  }
+  return result;
+}
+
+/** Tells every change of every resource until the signal. Starts `events2` again when it ends. */
+export async function watchDrbd({ signal, onStatus, onError }: WatchOptions): Promise<void> {
+  let wait = BACK_OFF.first;
+  while (!signal.aborted) {
+    const before = Date.now();
+    try {
+      await watchOnce(signal, onStatus);
+    } catch (error) {
+      if (signal.aborted) return;
+      onError(error instanceof Error ? error : new Error(messageOf(error)));
+    }
+    wait = Date.now() - before > BACK_OFF.most ? BACK_OFF.first : Math.min(wait * 2, BACK_OFF.most);
+    await sleep(wait, undefined, { signal }).catch(() => {});
+  }
+}
+
+async function watchOnce(signal: AbortSignal, onStatus: WatchOptions['onStatus']): Promise<void> {
+  const child = spawn('drbdsetup', ['events2', '--statistics', 'all'], {
+    env: baseEnvironment(),
+    stdio: ['ignore', 'pipe', 'ignore'],
+    signal,
+  });
+  const ended = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
+  const events = new DrbdEvents();
+  for await (const line of createInterface({ input: child.stdout })) {
+    const name = events.take(line);
+    if (name !== undefined) onStatus(name, events.get(name));
+  }
+  throw new Error(`drbdsetup events2 ended with ${await ended}`);
+}
