@@ -31,6 +31,16 @@ export const client: LiveProfile = {
       'gstreamer1.0-plugins-good',
       'alsa-utils',
       'tzdata',
+      // a desktop that runs here: its disk, its machine, what keeps it from the kiosk's own ports
+      'dmsetup',
+      'drbd-utils',
+      'e2fsprogs',
+      'nftables',
+      'ovmf',
+      'qemu-system-modules-spice',
+      'qemu-system-x86',
+      'seabios',
+      'smartmontools',
     ],
     firmware: [
       'firmware-misc-nonfree',
@@ -59,6 +69,23 @@ export const client: LiveProfile = {
       '/usr/lib/x86_64-linux-gnu/gbm/*',
       // GStreamer: what SPICE plays and what WebKit looks for stays (pathIncludes)
       '/usr/lib/x86_64-linux-gnu/gstreamer-1.0/*.so',
+      // QEMU: other machines than a PC, firmware of other architectures, ROMs for booting from the network
+      '/usr/bin/qemu-system-i386',
+      '/usr/bin/qemu-system-x86_64-microvm',
+      '/usr/bin/qemu-pr-helper',
+      '/usr/bin/qemu-vmsr-helper',
+      '/usr/lib/qemu/*',
+      '/usr/lib/ipxe/*',
+      '/usr/share/qemu/*',
+      '/usr/share/OVMF/*.secboot*',
+      '/usr/share/OVMF/*.ms.fd',
+      '/usr/share/OVMF/*.snakeoil.fd',
+      '/usr/share/ovmf/*',
+      // DRBD: other kernels' tools, cluster managers, and a udev rule that starts drbdadm for every event
+      '/usr/lib/drbd/*',
+      '/usr/lib/ocf/*',
+      '/usr/sbin/drbdmon',
+      '/usr/lib/udev/rules.d/65-drbd.rules',
       // cursors and icons: the page brings its own; GTK needs only the arrow family
       '/usr/share/icons/Adwaita/cursors/wait',
       '/usr/share/icons/Adwaita/cursors/progress',
@@ -78,6 +105,10 @@ export const client: LiveProfile = {
     ],
     pathIncludes: [
       ...COMMON_PATH_INCLUDES,
+      '/usr/lib/drbd/drbdadm-84',
+      '/usr/lib/drbd/drbdsetup-84',
+      '/usr/share/qemu/kvmvapic.bin',
+      '/usr/share/qemu/keymaps/en-us',
       ...[
         'alsa',
         'app',
@@ -96,7 +127,11 @@ export const client: LiveProfile = {
         'vpx',
       ].map((plugin) => `/usr/lib/x86_64-linux-gnu/gstreamer-1.0/libgst${plugin}.so`),
     ],
-    users: [{ name: 'kiosk', uid: 800, home: '/run/kiosk', groups: ['video', 'render', 'input', 'audio'] }],
+    users: [
+      { name: 'kiosk', uid: 800, home: '/run/kiosk', groups: ['video', 'render', 'input', 'audio'] },
+      // the same account as on the server: a desktop's machine runs as it
+      { name: 'flexdeploy-qemu', uid: 801, home: '/nonexistent', groups: ['kvm'] },
+    ],
     chrootCommands: [['systemd-hwdb', 'update', '--usr']],
     trim: [
       // tools of package management and of programs that never run here
@@ -189,6 +224,11 @@ export const client: LiveProfile = {
     'e2scrub_reap.service',
     'alsa-restore.service',
     'alsa-state.service',
+    // started by the runtime when they are wanted, or never
+    'drbd.service',
+    'nftables.service',
+    'smartmontools.service',
+    'qemu-vmsr-helper.socket',
   ],
   files: [],
   kernelCommandLine: [

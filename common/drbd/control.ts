@@ -2,7 +2,7 @@
  * One DRBD resource on this machine, driven with drbdadm, drbdsetup and drbdmeta (drbd-utils 9.22, DRBD 8.4). Every
  * method may be called again when it has done its work already. Needs root and the module drbd.
  */
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { writeFileDurably } from '#common/files.ts';
 import type { DrbdStatus } from '#common/protocol/host-link.ts';
 import { RunError, type RunOptions, type RunResult, run } from '#common/run.ts';
@@ -137,7 +137,17 @@ export class Drbd {
 
   /** Writes metadata from {@link dumpMetadata} to the metadata device; the resource must be down. */
   async restoreMetadata(dump: string): Promise<void> {
-    throw new Error(`not yet: ${dump.length}`);
+    const [minor, device] = await Promise.all([this.#ask('sh-minor'), this.#ask('sh-md-dev')]);
+    const file = `${this.file}.metadata`;
+    await writeFile(file, dump, { mode: 0o600 });
+    try {
+      // the last word is a file: drbdadm has no such command, drbdmeta has
+      const argv = ['drbdmeta', '--force', minor, 'v08', device, 'flex-external', 'restore-md', file] as const;
+      await run([...argv], { input: 'yes\nyes\n', timeoutMs: METADATA_LIMIT });
+    } finally {
+      await rm(file, { force: true });
+    }
+    await this.#adm(['apply-al', this.name], { timeoutMs: METADATA_LIMIT });
   }
 
   /** What the kernel says; undefined: it does not know the resource. */
@@ -147,6 +157,10 @@ export class Drbd {
       timeoutMs: 10_000,
     });
     return parseNow(stdout).get(this.name);
+  }
+
+  async #ask(question: string): Promise<string> {
+    return (await this.#adm([question, this.name], { timeoutMs: 10_000 })).stdout.trim();
   }
 
   /** @param options `okay`: answers of the kernel that are as good as success */

@@ -1,0 +1,56 @@
+import t from 'tap';
+import { DrbdEvents, parseNow } from '#common/drbd/events.ts';
+
+const NOW = `exists resource name:desk-a role:Primary suspended:no write-ordering:flush
+exists connection name:desk-a peer-node-id:0 conn-name:remote-host local:ipv4:10.86.0.1:20001 peer:ipv4:10.86.0.2:20001 connection:Connected role:Secondary congested:no
+exists device name:desk-a volume:0 minor:1 disk:UpToDate size:2097152 read:1024 written:307200 al-writes:77 bm-writes:3 upper-pending:0 lower-pending:0 al-suspended:no blocked:no
+exists peer-device name:desk-a peer-node-id:0 conn-name:remote-host volume:0 replication:SyncSource peer-disk:Inconsistent resync-suspended:no received:0 sent:4096 out-of-sync:1794304 pending:0 unacked:1
+exists -
+`;
+
+t.test('everything that events2 tells about a resource', async (t) => {
+  t.same(parseNow(NOW).get('desk-a'), {
+    role: 'Primary',
+    disk: 'UpToDate',
+    connection: 'Connected',
+    replication: 'SyncSource',
+    peerRole: 'Secondary',
+    peerDisk: 'Inconsistent',
+    outOfSyncKiB: 1794304,
+    receivedKiB: 0,
+    sentKiB: 4096,
+    writtenKiB: 307200,
+    readKiB: 1024,
+    suspended: false,
+  });
+});
+
+t.test('changes are added to what is known', async (t) => {
+  const events = new DrbdEvents();
+  for (const line of NOW.split('\n')) events.take(line);
+  t.equal(events.take('change connection name:desk-a peer-node-id:0 connection:NetworkFailure role:Unknown'), 'desk-a');
+  t.match(events.get('desk-a'), { connection: 'NetworkFailure', peerRole: 'Unknown', disk: 'UpToDate' });
+  events.take('change resource name:desk-a suspended:no-data');
+  t.equal(events.get('desk-a')?.suspended, true);
+  events.take('destroy peer-device name:desk-a peer-node-id:0 volume:0');
+  events.take('destroy connection name:desk-a peer-node-id:0');
+  t.match(events.get('desk-a'), {
+    connection: 'StandAlone',
+    replication: 'Off',
+    peerDisk: 'DUnknown',
+    role: 'Primary',
+  });
+  events.take('destroy device name:desk-a volume:0 minor:1');
+  t.equal(events.get('desk-a')?.disk, 'Diskless');
+  t.equal(events.take('destroy resource name:desk-a'), 'desk-a');
+  t.equal(events.get('desk-a'), undefined);
+});
+
+t.test('what is not understood is left alone', async (t) => {
+  const events = new DrbdEvents();
+  const strange = ['', 'exists -', 'x', 'exists', 'call helper name:desk-a minor:1 helper:before-resync-source'];
+  for (const line of [...strange, 'exists resource role:Primary', 'change device name:desk-a size:oops read:-1']) {
+    events.take(line);
+  }
+  t.match(events.get('desk-a') ?? { readKiB: 0 }, { readKiB: 0 });
+});
