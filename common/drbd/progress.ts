@@ -35,7 +35,7 @@ export interface SyncView {
 
 /** What the kiosk and the agent show, from the server's end of the resource. */
 export function syncStateOf({ status, diskBytes, samples, paused, disconnectedSince }: SyncView): SyncState {
-  if (!status || status.connection !== 'Connected') return { kind: 'disconnected', since: disconnectedSince };
+  if (status?.connection !== 'Connected') return { kind: 'disconnected', since: disconnectedSince };
   const bytesLeft = status.outOfSyncKiB * 1024;
   const percent = diskBytes > 0 ? Math.min(100, Math.max(0, 100 * (1 - bytesLeft / diskBytes))) : 100;
   switch (status.replication) {

@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { type DrbdResource, hasPeer, renderResource } from '#common/drbd/resource.ts';
+import { type DrbdEnd, type DrbdResource, hasPeer, renderResource } from '#common/drbd/resource.ts';
 
+const pc: DrbdEnd = {
+  address: '10.86.0.9',
+  port: 20007,
+  minor: 0,
+  disk: '/dev/mapper/flexdeploy-disk',
+  meta: '/dev/ram0',
+};
 const resource: DrbdResource = {
   name: 'desk-0123456789abcdef',
   server: {
@@ -11,7 +18,7 @@ const resource: DrbdResource = {
     disk: '/dev/flexdeploy/desk-0123456789abcdef',
     meta: '/dev/flexdeploy/meta-0123456789abcdef',
   },
-  pc: { address: '10.86.0.9', port: 20007, minor: 0, disk: '/dev/mapper/flexdeploy-disk', meta: '/dev/ram0' },
+  pc,
   protocol: 'A',
   twoPrimaries: false,
   secret: 'bm90IGEgc2VjcmV0LCBhIHRlc3Q',
@@ -49,7 +56,6 @@ t.test('two primaries need protocol C', async (t) => {
 });
 
 t.test('what the format cannot hold is refused, and the secret is not told', async (t) => {
-  const pc = resource.pc ?? t.bailout('there is a PC');
   const bad: Partial<DrbdResource>[] = [
     { name: 'desk x' },
     { name: 'desk"; }' },
