@@ -4,8 +4,11 @@
  */
 import type { Readable } from 'node:stream';
 import type { Logger } from 'pino';
+import type { DrbdEnd } from '#common/drbd/resource.ts';
 import { UserError } from '#common/errors.ts';
+import type { DesktopHost } from '#common/hosting/host.ts';
 import type { DesktopState, ErrorCode, Firmware, TunnelConfig, ViewerTicket } from '#common/protocol/client-server.ts';
+import type { DrbdStatus, MachineState } from '#common/protocol/host-link.ts';
 
 /** What the back half has to know of a desktop. The database of the front half is where it is kept. */
 export interface DesktopRecord {
@@ -19,6 +22,8 @@ export interface DesktopRecord {
   memoryMiB: number;
   cpus: number;
   diskBytes: number;
+  /** Number of its DRBD device, 1 and up, for ever. */
+  minor: number;
 }
 
 export interface ImportRequest {
@@ -39,6 +44,18 @@ export interface TunnelRequest {
   publicKey: string;
   /** Address inside the tunnel to give again: a session that was there before a restart. */
   address?: string;
+}
+
+/** A PC that a desktop's disk is attached to, as far as the firewall is concerned. */
+export interface PeerAccess {
+  /** Its address inside the tunnel. */
+  address: string;
+  /** Its DRBD may reach ours. */
+  drbd: boolean;
+  /** The desktop may be sent from there to here. */
+  incoming: boolean;
+  /** The desktop may be sent from here to this port there. */
+  outgoingPort?: number;
 }
 
 /**
@@ -87,6 +104,29 @@ export interface Hosting {
   forceOff(id: string): Promise<void>;
   /** Forces off and deletes the disk. Idempotent: also for an id that was never, or only half, made. */
   remove(id: string): Promise<void>;
+
+  /**
+   * This server as a host of desktops. `configure` brings a desktop's DRBD resource up with a text (volumes and metadata
+   * that are missing are made), and connects again; `attach` and `detach` are refused, since the disk is always here.
+   */
+  readonly host: DesktopHost;
+  /** What runs here, without waiting. `none` also for an id that is not known. */
+  machineState(id: string): MachineState;
+  /** The server's end of a desktop's resource, as last heard; undefined: it is not up. */
+  drbdStatus(id: string): DrbdStatus | undefined;
+  /** The server's end, for the resource's text. */
+  drbdEnd(desktop: DesktopRecord): DrbdEnd;
+  /** Host's end of the guest agent's serial port; there while the machine runs here. */
+  agentSocket(id: string): string;
+  /** What the PC that a desktop is attached to may reach. Replaces what it was; undefined: nothing. */
+  allowPeer(id: string, peer: PeerAccess | undefined): Promise<void>;
+  /**
+   * Gives this server's copy up because a PC holds a newer one: the text is put in force with new metadata, so that
+   * everything comes from the PC. What was here is kept until the copy is whole again. Idempotent.
+   */
+  discardOwn(desktop: DesktopRecord, resource: string): Promise<void>;
+  /** The newer copy will never come: back to what {@link discardOwn} kept. No effect when nothing was kept. */
+  restoreOwn(desktop: DesktopRecord): Promise<void>;
 
   /** A one-time ticket for a running desktop, usable from this tunnel address only. `conflict` when it is not running. */
   ticketFor(id: string, peerAddress: string): Promise<ViewerTicket>;

@@ -4,6 +4,7 @@ import {
   firmware,
   hardening,
   identity,
+  incoming,
   monitor,
   network,
   random,
@@ -33,5 +34,6 @@ export function commandLine(machine: Machine, program = '/usr/bin/qemu-system-x8
     ...usb(),
     ...sound(),
     ...random(),
+    ...incoming(machine),
   ];
 }

@@ -7,10 +7,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, UserError } from '#common/errors.ts';
 import { encodeCommand, type QmpEvent, type WireMessage, WireParser } from './wire.ts';
 
-/** How long an answer may take, in milliseconds. Most commands only set something. */
+/**
+ * How long an answer may take, in milliseconds. Most commands only set something; these wait for the disk, or are asked
+ * while QEMU does.
+ */
 const TIME_LIMITS: Record<string, number> = {
-  qmp_capabilities: 10_000,
-  quit: 10_000,
+  cont: 60_000,
+  migrate: 60_000,
+  'query-migrate': 60_000,
+  'query-status': 60_000,
 };
 const USUAL_TIME_LIMIT = 10_000;
 

@@ -158,3 +158,11 @@ export function monitor({ monitor }: Machine): string[] {
     'chardev=monitor,mode=control',
   ];
 }
+
+/**
+ * A machine that waits for another host to send it. `-S`: when everything has arrived it stands still until it is told
+ * to go on, because the same desktop still exists at the sender.
+ */
+export function incoming({ incoming }: Machine): string[] {
+  return incoming ? ['-incoming', 'defer', '-S'] : [];
+}

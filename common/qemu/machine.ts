@@ -21,6 +21,8 @@ export interface Machine {
   monitor: SocketPath;
   /** Host's end of the guest agent's serial port. */
   agent: SocketPath;
+  /** Waits for a migration (which is begun by QMP) instead of starting from its disk. */
+  incoming?: boolean;
 }
 
 /**
@@ -36,6 +38,12 @@ export const MACHINE_TYPE = 'pc-q35-10.0';
  * `enforce`: a host that lacks one of them refuses to start, instead of starting a machine that cannot move.
  */
 export const CPU_MODEL = 'qemu64,-svm,+cx16,+lahf-lm,+popcnt,+pni,+ssse3,+sse4.1,+sse4.2,enforce';
+
+/**
+ * What {@link CPU_MODEL} asks of a host's processor, by the names of /proc/cpuinfo: qemu64's own features
+ * (target/i386/cpu.c) that are not in every 64-bit processor, and the ones added.
+ */
+export const CPU_FLAGS = ['lm', 'nx', 'cx16', 'lahf_lm', 'popcnt', 'pni', 'ssse3', 'sse4_1', 'sse4_2'] as const;
 
 /** Name of the virtio serial port that the guest agent opens (`/dev/virtio-ports/…` in Linux). */
 export const AGENT_PORT_NAME = 'org.flexdeploy.agent.0';

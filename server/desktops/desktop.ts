@@ -1,24 +1,19 @@
 /** One desktop on this server: its state, from what systemd and QEMU say, and what is done to it, one thing at a time. */
-import { readFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { messageOf } from '#common/errors.ts';
+import { type Owner, screenPort } from '#common/hosting/files.ts';
+import { HostedMachine } from '#common/hosting/machine.ts';
+import { type Folders, type Places, placesOf } from '#common/hosting/places.ts';
 import type { DesktopState } from '#common/protocol/client-server.ts';
-import { pressPowerButton, queryStatus, resume } from '#common/qemu/commands.ts';
-import { QmpConnection } from '#common/qemu/connection.ts';
-import type { QmpEvent } from '#common/qemu/wire.ts';
-import { activeSince, clearFailure, lastLines, unitState } from '#common/systemd/transient.ts';
-import { HostingError } from '../hosting.ts';
-import { failureReason } from './failure.ts';
-import { type Folders, type Places, placesOf } from './places.ts';
+import type { HostArgs, MachineState, MigrationProgress, MigrationResult } from '#common/protocol/host-link.ts';
+import type { QmpConnection } from '#common/qemu/connection.ts';
+import { type DesktopRecord, HostingError } from '../hosting.ts';
+import { SERVER_ADDRESS } from '../tunnel/addresses.ts';
 import { nextSteps, sentenceOf, type Wanted } from './plan.ts';
-import { execute, gatherFacts, type StepContext } from './steps.ts';
+import { migrationPort, Replication } from './replication.ts';
+import { execute, gatherFacts, type StepContext, startMachine } from './steps.ts';
 import { Viewers } from './viewers.ts';
 
-/** Milliseconds that a starting QEMU has to open its QMP socket: a few hundred are usual, nested and loaded many more. */
-const CONNECT_LIMIT = 60_000;
-/** Milliseconds that a QEMU found again has to answer. */
-const FIND_LIMIT = 15_000;
 /** Milliseconds after which a guest that was asked to shut down counts as running again: it did not want to. */
 const SHUT_DOWN_LIMIT = 180_000;
 /**
@@ -26,43 +21,56 @@ const SHUT_DOWN_LIMIT = 180_000;
  * shutting down does not mind another.
  */
 const PRESS_EVERY = 20_000;
-/** Milliseconds that systemd gets to notice that a process is gone. */
-const GONE_LIMIT = 20_000;
 
 export interface DesktopOptions {
   id: string;
   folders: Folders;
-  owner: { uid: number; gid: number };
+  owner: Owner;
   log: Logger;
   /** Whether there is a pool to look for disks in. */
   storage(): boolean;
   /** A TCP port that no other desktop has. */
   freePort(): number;
   onChange(): void;
+  onMachine(state: MachineState): void;
+  onProgress(progress: MigrationProgress): void;
 }
 
-export class HostedDesktop {
+export class ServerDesktop {
   readonly id: string;
+  readonly replication: Replication;
+  readonly #machine: HostedMachine;
   #options: DesktopOptions;
   #places: Places;
   #state: DesktopState = { kind: 'off' };
-  #qmp: QmpConnection | undefined;
   #viewers: Viewers | undefined;
-  /** When its unit became active: the same before and after a restart of our process. */
-  #runningSince: string | undefined;
   #port: number | undefined;
+  /** It is being sent here: what goes wrong with the machine is no failure of the desktop, which runs elsewhere. */
+  #receiving = false;
   #queue: Promise<unknown> = Promise.resolve();
   #shutDownTimer: NodeJS.Timeout | undefined;
-  #closing = false;
 
   constructor(options: DesktopOptions) {
     this.id = options.id;
     this.#options = options;
     this.#places = placesOf(options.id, options.folders);
+    this.replication = new Replication(options.id, options.folders);
+    this.#machine = new HostedMachine({
+      places: this.#places,
+      log: options.log.child({ desktop: options.id }),
+      onConnected: (qmp) => this.#connected(qmp),
+      onState: (state) => this.#machineIs(state),
+      onEvent: async (event) => this.#viewers?.onEvent(event),
+      onProgress: (progress) => options.onProgress(progress),
+    });
   }
 
   get state(): DesktopState {
     return this.#state;
+  }
+
+  get machine(): MachineState {
+    return this.#machine.state;
   }
 
   /** The port of its screen, while it has one. */
@@ -77,40 +85,51 @@ export class HostedDesktop {
   /** Looks whether it runs, and takes it over if so. Never throws: what is wrong becomes its state. */
   async find(): Promise<void> {
     await this.#alone(async () => {
-      const unit = await unitState(this.#places.unit);
-      if (unit.kind === 'failed') return await this.#gone();
-      if (unit.kind === 'none') return;
-      this.#port = Number(await readFile(this.#places.portFile, 'utf8').catch(() => '')) || undefined;
-      try {
-        await this.#connect(FIND_LIMIT);
-      } catch (error) {
-        this.#fail(`it runs and does not answer: ${messageOf(error)}`);
-      }
+      this.#port = await screenPort(this.#places);
+      await this.#machine.find();
+      if (this.#machine.state.kind === 'none') this.#port = undefined;
     });
   }
 
-  /** Brings it to what is wanted, step by step. `onStep` hears each sentence. */
+  /** Brings it to what is wanted, step by step. */
   async become(wanted: Wanted): Promise<void> {
     await this.#alone(() => this.#carryOut(wanted));
   }
 
+  /** Does something to its disk, when nothing else is being done to the desktop. */
+  async replicate(work: (replication: Replication) => Promise<void>): Promise<void> {
+    await this.#alone(() => work(this.replication));
+  }
+
   /** Switches it on. Resolves when it is starting; how that went on is told by its state. */
-  start(wanted: Extract<Wanted, { kind: 'running' }>): void {
+  start(desktop: DesktopRecord): void {
     if (this.#state.kind === 'starting' || this.#state.kind === 'running') return;
+    this.startAndWait(desktop).catch((err) =>
+      this.#options.log.warn({ err, desktop: this.id }, 'the desktop did not start'),
+    );
+  }
+
+  /** Switches it on. Resolves when it runs. */
+  async startAndWait(desktop: DesktopRecord): Promise<void> {
     this.#setState({ kind: 'starting', since: now(), step: 'Switching the desktop on' });
-    void this.#alone(async () => {
+    await this.#alone(async () => {
       try {
-        await this.#carryOut(wanted);
+        await this.#carryOut({ kind: 'running', desktop });
       } catch (error) {
-        await this.#startFailed(error);
+        await this.#machine.startFailed(messageOf(error).split('\n')[0] ?? 'unknown');
+        throw error;
+      } finally {
+        this.#machineIs(this.#machine.state);
       }
     });
   }
 
   async shutDown(): Promise<void> {
     if (this.#state.kind === 'off' || this.#state.kind === 'failed') return;
-    if (!this.#qmp) throw new HostingError('conflict', 'the desktop is not up yet, so it cannot be asked to shut down');
-    await pressPowerButton(this.#qmp);
+    if (this.#machine.state.kind !== 'running') {
+      throw new HostingError('conflict', 'the desktop is not up yet, so it cannot be asked to shut down');
+    }
+    await this.#machine.pressPowerButton();
     if (this.#state.kind !== 'stopping') this.#setState({ kind: 'stopping', since: now() });
     const deadline = Date.now() + SHUT_DOWN_LIMIT;
     clearInterval(this.#shutDownTimer);
@@ -120,32 +139,60 @@ export class HostedDesktop {
 
   async #pressAgain(deadline: number): Promise<void> {
     const { log } = this.#options;
-    if (this.#qmp && this.#state.kind === 'stopping' && Date.now() < deadline) {
-      await pressPowerButton(this.#qmp).catch((err) => log.debug({ err }, 'it went while the button was pressed'));
+    const up = this.#machine.state.kind === 'running' && this.#state.kind === 'stopping';
+    if (up && Date.now() < deadline) {
+      await this.#machine.pressPowerButton().catch((err) => log.debug({ err }, 'it went while the button was pressed'));
       return;
     }
     clearInterval(this.#shutDownTimer);
-    if (!this.#qmp || this.#state.kind !== 'stopping') return;
+    if (!up) return;
     log.warn({ desktop: this.id }, 'the guest did not shut down when asked');
-    this.#setState({ kind: 'running', since: this.#runningSince ?? now(), viewers: this.#viewers?.count ?? 0 });
+    this.#setRunning({ insist: true });
   }
 
+  /** Ends the machine, whatever it is doing: also one that was sent away, or was to arrive. */
   async forceOff(): Promise<void> {
-    const { log } = this.#options;
     await this.#alone(async () => {
-      await this.#viewers?.end().catch((err) => log.warn({ err }, 'closing the firewall'));
+      await this.#endViewers();
       const port = this.#port;
-      this.#forgetMachine(); // before its end, so that this end is not taken for a failure
       try {
-        await this.#carryOut({ kind: 'off' });
-        await clearFailure(this.#places.unit); // it may have needed SIGKILL
+        await this.#machine.end();
       } catch (error) {
         this.#port = port;
-        this.#fail(`it could not be switched off: ${messageOf(error)}`);
+        this.#setState({ kind: 'failed', at: now(), reason: `it could not be switched off: ${messageOf(error)}` });
         throw error;
       }
-      if (this.#state.kind !== 'off') this.#setState({ kind: 'off' });
+      this.#machineIs(this.#machine.state);
     });
+  }
+
+  /** Starts a machine that waits to be sent here; where it listens. */
+  async receive(desktop: DesktopRecord): Promise<{ host: string; port: number }> {
+    return await this.#alone(async () => {
+      const { kind } = this.#machine.state;
+      if (kind !== 'none' && kind !== 'failed') throw new HostingError('conflict', `the desktop is "${kind}" here`);
+      await this.#machine.end();
+      const at = { host: SERVER_ADDRESS, port: migrationPort(desktop.minor) };
+      this.#receiving = true;
+      await this.#machine.receive(() => startMachine(desktop, this.#context(desktop), { incoming: true }), at);
+      return at;
+    });
+  }
+
+  /** Sends the machine away; see `HostCalls.migrateTo`. */
+  async send(to: Omit<HostArgs<'migrateTo'>, 'desktop'>, signal?: AbortSignal): Promise<MigrationResult> {
+    return await this.#machine.send({ ...to, signal });
+  }
+
+  async cancelSending(): Promise<void> {
+    await this.#machine.cancelSending();
+  }
+
+  /** Lets a machine that has arrived, or was sent and is taken back, run here. */
+  async letRun(from: 'arrived' | 'sent'): Promise<void> {
+    await this.#machine.letRun(from);
+    this.#receiving = false;
+    this.#machineIs(this.#machine.state);
   }
 
   async ticket(peer: string): Promise<{ password: string; port: number; expiresAt: number }> {
@@ -163,14 +210,13 @@ export class HostedDesktop {
 
   /** A guest that was paused because the pool was full goes on. */
   async resumeIfPaused(): Promise<void> {
-    if (this.#qmp && (await queryStatus(this.#qmp)) === 'io-error') await resume(this.#qmp);
+    await this.#machine.resumeIfPaused();
   }
 
   /** Stops watching; the machine goes on. */
   close(): void {
-    this.#closing = true;
     clearInterval(this.#shutDownTimer);
-    this.#qmp?.close();
+    this.#machine.close();
   }
 
   /** One thing at a time: what is asked while another step runs waits for it. */
@@ -180,129 +226,92 @@ export class HostedDesktop {
     return turn;
   }
 
-  async #carryOut(wanted: Wanted): Promise<void> {
-    const { folders, owner, storage, log } = this.#options;
-    const context: StepContext = {
+  #context(desktop: DesktopRecord | undefined): StepContext {
+    const { folders, owner } = this.#options;
+    return {
       id: this.id,
       places: this.#places,
       folders,
       owner,
+      machine: this.#machine,
+      replication: this.replication,
+      desktop,
       takePort: () => {
         this.#port = this.#options.freePort();
         return this.#port;
       },
-      connect: () => this.#connect(CONNECT_LIMIT),
     };
-    const facts = { id: this.id, places: this.#places, connected: this.#qmp !== undefined };
-    for (const step of nextSteps(await gatherFacts(facts, storage()), wanted)) {
+  }
+
+  async #carryOut(wanted: Wanted): Promise<void> {
+    const { storage, log } = this.#options;
+    const context = this.#context('desktop' in wanted ? wanted.desktop : undefined);
+    for (const step of nextSteps(await gatherFacts(context, storage()), wanted)) {
       log.info({ desktop: this.id, step: step.do }, sentenceOf(step));
       if (this.#state.kind === 'starting') this.#setState({ ...this.#state, step: sentenceOf(step) });
       await execute(step, context);
     }
-    if (wanted.kind === 'running' && this.#qmp && this.#state.kind === 'starting') this.#setRunning();
   }
 
-  async #startFailed(error: unknown): Promise<void> {
-    this.#options.log.warn({ err: error, desktop: this.id }, 'could not start');
-    const unit = await unitState(this.#places.unit).catch(() => ({ kind: 'none' }) as const);
-    // The machine's own last words say more than "it does not answer".
-    if (unit.kind === 'failed') return await this.#gone();
-    this.#fail(messageOf(error).split('\n')[0] ?? 'unknown');
-  }
-
-  async #connect(limit: number): Promise<void> {
-    const { log } = this.#options;
-    const ended = new AbortController();
-    const qmp = await Promise.race([
-      QmpConnection.connect(this.#places.monitor, { timeoutMs: limit, signal: ended.signal }),
-      this.#unitEnds(ended.signal),
-    ]).finally(() => ended.abort());
-    if (!qmp) throw new HostingError('unavailable', 'the virtual machine ended while it was starting');
+  async #connected(qmp: QmpConnection): Promise<void> {
     const port = this.#port;
-    if (port === undefined) {
-      qmp.close();
-      throw new Error('the port of its screen is not known');
-    }
-    this.#qmp = qmp;
-    this.#viewers = new Viewers({ qmp, port, log: log.child({ desktop: this.id }), onCount: () => this.#setRunning() });
-    this.#runningSince = (await activeSince(this.#places.unit))?.toISOString();
+    if (port === undefined) throw new Error('the port of its screen is not known');
+    const log = this.#options.log.child({ desktop: this.id });
+    this.#viewers = new Viewers({ qmp, port, log, onCount: () => this.#setRunning() });
     await this.#viewers.begin();
-    qmp.onEvent((event) => this.#onEvent(event));
-    void qmp.closed.then(() => this.#disconnected(qmp));
-    this.#setRunning();
   }
 
-  /** Resolves with undefined when the unit is not up any more. */
-  async #unitEnds(signal: AbortSignal): Promise<undefined> {
-    while (!signal.aborted) {
-      await sleep(500, undefined, { signal }).catch(() => {});
-      if (signal.aborted) return;
-      const { kind } = await unitState(this.#places.unit);
-      if (kind === 'none' || kind === 'failed') return;
-    }
-  }
-
-  async #onEvent(event: QmpEvent): Promise<void> {
-    if (event.name === 'BLOCK_IO_ERROR') {
-      this.#options.log.error({ desktop: this.id, ...event.data }, 'its disk could not be written or read');
-    }
-    await this.#viewers?.onEvent(event);
-  }
-
-  /** The connection to QEMU ended: QEMU is gone, or only the connection. */
-  async #disconnected(qmp: QmpConnection): Promise<void> {
-    if (this.#closing || this.#qmp !== qmp) return;
-    this.#qmp = undefined;
-    const { log } = this.#options;
-    try {
-      const deadline = Date.now() + GONE_LIMIT;
-      let unit = await unitState(this.#places.unit);
-      while ((unit.kind === 'stopping' || unit.kind === 'active') && Date.now() < deadline) {
-        if (unit.kind === 'active') {
-          const again = await this.#connect(1_000).then(
-            () => true,
-            () => false,
-          );
-          if (again) return;
-        } else await sleep(100);
-        unit = await unitState(this.#places.unit);
-      }
-      if (unit.kind === 'active') return this.#fail('it runs and does not answer any more');
-      await this.#gone();
-    } catch (err) {
-      log.error({ err, desktop: this.id }, 'finding out why it ended');
-      this.#fail(messageOf(err));
-    }
-  }
-
-  /** The machine is off, for whatever reason: the reason becomes the state. */
-  async #gone(): Promise<void> {
-    const { log } = this.#options;
-    const unit = await unitState(this.#places.unit);
-    await this.#viewers?.end().catch((err) => log.warn({ err }, 'closing the firewall'));
-    this.#forgetMachine();
-    if (unit.kind !== 'failed') return this.#setState({ kind: 'off' });
-    const lines = await lastLines(unit.invocation, 20).catch(() => []);
-    this.#fail(failureReason(unit, lines));
-  }
-
-  #forgetMachine(): void {
-    clearInterval(this.#shutDownTimer);
-    const qmp = this.#qmp;
-    this.#qmp = undefined;
+  async #endViewers(): Promise<void> {
+    const viewers = this.#viewers;
     this.#viewers = undefined;
+    await viewers?.end().catch((err) => this.#options.log.warn({ err }, 'closing the firewall'));
+  }
+
+  /** What the machine is doing becomes what people see of the desktop. */
+  #machineIs(machine: MachineState): void {
+    const before = this.#state;
+    switch (machine.kind) {
+      case 'incoming':
+      case 'arrived':
+        this.#receiving = true;
+        if (before.kind !== 'starting') this.#setState({ kind: 'starting', since: now(), step: ARRIVING });
+        break;
+      case 'running':
+      case 'migrating':
+      case 'sent':
+        this.#setRunning();
+        break;
+      case 'none':
+        this.#gone({ kind: 'off' });
+        break;
+      case 'failed': {
+        const { reason } = machine;
+        if (this.#receiving) this.#options.log.warn({ desktop: this.id, reason }, 'the desktop did not arrive');
+        this.#gone(this.#receiving ? { kind: 'off' } : { kind: 'failed', at: now(), reason });
+        break;
+      }
+      default:
+        machine satisfies never;
+    }
+    this.#options.onMachine(machine);
+  }
+
+  #gone(state: DesktopState): void {
+    clearInterval(this.#shutDownTimer);
+    void this.#endViewers();
     this.#port = undefined;
-    qmp?.close();
+    this.#receiving = false;
+    if (state.kind !== this.#state.kind || state.kind === 'failed') this.#setState(state);
   }
 
-  #setRunning(): void {
-    const since = this.#runningSince ?? now();
-    if (this.#state.kind === 'stopping' && this.#qmp) return;
+  /** @param options `insist`: also when it was asked to shut down */
+  #setRunning(options: { insist: boolean } = { insist: false }): void {
+    const { state } = this.#machine;
+    if (!RUNNING.includes(state.kind)) return;
+    if (this.#state.kind === 'stopping' && !options.insist) return;
+    const known = this.#state.kind === 'running' ? this.#state.since : now();
+    const since = state.kind === 'running' ? state.since : known;
     this.#setState({ kind: 'running', since, viewers: this.#viewers?.count ?? 0 });
-  }
-
-  #fail(reason: string): void {
-    this.#setState({ kind: 'failed', at: now(), reason });
   }
 
   #setState(state: DesktopState): void {
@@ -311,6 +320,11 @@ export class HostedDesktop {
     this.#options.onChange();
   }
 }
+
+/** A machine that is being sent, or was, still is the desktop that people work with. */
+const RUNNING: readonly MachineState['kind'][] = ['running', 'migrating', 'sent'];
+
+const ARRIVING = 'The desktop is arriving';
 
 function now(): string {
   return new Date().toISOString();

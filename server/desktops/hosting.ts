@@ -1,38 +1,44 @@
 /** The back half of the server: storage, tunnels, firewall and desktops behind the one interface `Hosting`. */
 import { EventEmitter } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
+import { watchDrbd } from '#common/drbd/events.ts';
+import type { DrbdEnd } from '#common/drbd/resource.ts';
 import { messageOf, UserError } from '#common/errors.ts';
+import { allowDesktopUser } from '#common/hosting/device-access.ts';
+import { desktopOwner, type Owner } from '#common/hosting/files.ts';
+import type { DesktopHost } from '#common/hosting/host.ts';
+import { type HostFacts, hostFacts, hostProblem } from '#common/hosting/host-facts.ts';
+import { type Folders, idOfUnit, placesOf, UNITS } from '#common/hosting/places.ts';
 import { logicalVolumes } from '#common/lvm/lvm.ts';
 import type { DesktopState, TunnelConfig, ViewerTicket } from '#common/protocol/client-server.ts';
+import type { DrbdStatus, HostNotice, MachineState } from '#common/protocol/host-link.ts';
 import { run } from '#common/run.ts';
 import { listUnits } from '#common/systemd/transient.ts';
 import { applyRules } from '../firewall/firewall.ts';
+import type { Opening } from '../firewall/ruleset.ts';
 import {
   type DesktopRecord,
   type Hosting,
   HostingError,
   type HostingProblem,
   type ImportRequest,
+  type PeerAccess,
   type TunnelRequest,
 } from '../hosting.ts';
 import { importImage, removeImage, removeLeftovers, requireSpace, spaceProblem } from '../storage/images.ts';
 import { GROUP, openPool, type PoolStatus, poolStatus } from '../storage/pool.ts';
 import { SERVER_ADDRESS, TUNNEL_NETWORK } from '../tunnel/addresses.ts';
 import { TUNNEL_INTERFACE, Tunnels } from '../tunnel/tunnels.ts';
-import { HostedDesktop } from './desktop.ts';
-import { type Folders, idOfUnit } from './places.ts';
-import { allowDesktopUser } from './udev.ts';
-import { DESKTOP_USER, OVERHEAD_MIB } from './unit.ts';
+import { ServerDesktop } from './desktop.ts';
+import { serverHost } from './host.ts';
+import { PeerOpenings } from './peers.ts';
+import { idOfResource, serverEnd } from './replication.ts';
 
 /** The first screen's TCP port: SPICE's and VNC's traditional one. */
 const FIRST_PORT = 5900;
 const LAST_PORT = 9899;
 /** Milliseconds between two looks at tunnels and pool. */
 const LOOK_EVERY = 15_000;
-/** MiB of memory that stay for the server itself. */
-const RESERVED_MIB = 192;
-
 export interface HostingOptions {
   folders: Folders;
   log: Logger;
@@ -45,23 +51,33 @@ export interface HostingOptions {
 }
 
 export class ServerHosting implements Hosting {
+  readonly host: DesktopHost;
   #options: HostingOptions;
-  #owner: { uid: number; gid: number };
+  #owner: Owner;
   #tunnels: Tunnels;
   #storage: PoolStatus;
-  #desktops = new Map<string, HostedDesktop>();
-  #changes = new EventEmitter<{ change: [string]; dead: [string] }>();
+  #desktops = new Map<string, ServerDesktop>();
+  #records = new Map<string, DesktopRecord>();
+  #drbd = new Map<string, DrbdStatus>();
+  #peers = new PeerOpenings();
+  #changes = new EventEmitter<{ change: [string]; dead: [string]; notice: [HostNotice] }>();
+  #closing = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #told = new Set<string>();
 
-  private constructor(
-    options: HostingOptions,
-    parts: { owner: { uid: number; gid: number }; tunnels: Tunnels; storage: PoolStatus },
-  ) {
+  private constructor(options: HostingOptions, parts: { owner: Owner; tunnels: Tunnels; storage: PoolStatus }) {
     this.#options = options;
     this.#owner = parts.owner;
     this.#tunnels = parts.tunnels;
     this.#storage = parts.storage;
+    this.host = serverHost({
+      find: (id) => ({ desktop: this.#desktop(id), record: this.#record(id) }),
+      requireRoom: (desktop) => this.#requireRoom(desktop),
+      onNotice: (listener) => {
+        this.#changes.on('notice', listener);
+        return () => this.#changes.off('notice', listener);
+      },
+    });
   }
 
   /**
@@ -71,8 +87,9 @@ export class ServerHosting implements Hosting {
    */
   static async create(options: HostingOptions): Promise<ServerHosting> {
     const { log, folders } = options;
-    const owner = await userId(DESKTOP_USER);
-    await allowDesktopUser(DESKTOP_USER);
+    const owner = await desktopOwner();
+    await allowDesktopUser();
+    await run(['modprobe', 'drbd']).catch((err) => log.error({ err }, 'desktops cannot be opened without DRBD'));
     const storage = await openStorage(options);
     if (storage.kind === 'ready') {
       const leftovers = await removeLeftovers();
@@ -84,7 +101,9 @@ export class ServerHosting implements Hosting {
 
   async recover(known: { desktops: DesktopRecord[]; tunnels: Required<TunnelRequest>[] }): Promise<void> {
     const { log } = this.#options;
-    const units = (await listUnits('flexdeploy-desktop-*.service')).map(idOfUnit).filter((id) => id !== undefined);
+    this.#watchDrbd();
+    for (const record of known.desktops) this.#records.set(record.id, record);
+    const units = (await listUnits(UNITS)).map(idOfUnit).filter((id) => id !== undefined);
     const ids = new Set([...known.desktops.map((d) => d.id), ...units]);
     // Found again one by one and not through `become`: a machine that runs is never touched here.
     await Promise.all([...ids].map((id) => this.#desktop(id).find()));
@@ -100,15 +119,46 @@ export class ServerHosting implements Hosting {
   async problems(): Promise<HostingProblem[]> {
     if (this.#storage.kind === 'ready') this.#storage = await poolStatus();
     const storage = spaceProblem(this.#storage);
-    const virtualisation = await virtualisationProblem();
     return [
       ...(storage ? [{ problem: storage.message, ...(storage.hint !== undefined && { hint: storage.hint }) }] : []),
-      ...(virtualisation ? [{ problem: virtualisation }] : []),
+      ...machineProblem(await hostFacts()),
     ];
   }
 
   desktopState(id: string): DesktopState {
     return this.#desktops.get(id)?.state ?? { kind: 'off' };
+  }
+
+  machineState(id: string): MachineState {
+    return this.#desktops.get(id)?.machine ?? { kind: 'none' };
+  }
+
+  drbdStatus(id: string): DrbdStatus | undefined {
+    return this.#drbd.get(id);
+  }
+
+  drbdEnd(desktop: DesktopRecord): DrbdEnd {
+    return serverEnd(desktop);
+  }
+
+  agentSocket(id: string): string {
+    return placesOf(id, this.#options.folders).agent;
+  }
+
+  async allowPeer(id: string, peer: PeerAccess | undefined): Promise<void> {
+    await this.#peers.set(this.#record(id), peer);
+  }
+
+  async discardOwn(desktop: DesktopRecord, resource: string): Promise<void> {
+    this.#records.set(desktop.id, desktop);
+    this.#requireStorage();
+    await this.#desktop(desktop.id).replicate((replication) => replication.discard(desktop, resource));
+  }
+
+  async restoreOwn(desktop: DesktopRecord): Promise<void> {
+    this.#records.set(desktop.id, desktop);
+    this.#requireStorage();
+    await this.#desktop(desktop.id).replicate((replication) => replication.restoreOld(desktop));
   }
 
   onChange(listener: (id: string) => void): () => void {
@@ -118,6 +168,7 @@ export class ServerHosting implements Hosting {
 
   async create(desktop: DesktopRecord): Promise<void> {
     this.#requireStorage();
+    this.#records.set(desktop.id, desktop);
     const hosted = this.#desktop(desktop.id);
     try {
       await hosted.become({ kind: 'created', desktop });
@@ -133,11 +184,9 @@ export class ServerHosting implements Hosting {
     if (hosted.state.kind === 'stopping') {
       throw new HostingError('conflict', 'the desktop is shutting down', { hint: 'Try again when it is off.' });
     }
-    this.#requireStorage();
-    await requireSpace();
-    const problem = (await virtualisationProblem()) ?? (await memoryProblem(desktop.memoryMiB));
-    if (problem) throw new HostingError('unavailable', problem);
-    hosted.start({ kind: 'running', desktop });
+    this.#records.set(desktop.id, desktop);
+    await this.#requireRoom(desktop);
+    hosted.start(desktop);
   }
 
   async shutDown(id: string): Promise<void> {
@@ -153,7 +202,11 @@ export class ServerHosting implements Hosting {
     await hosted.forceOff();
     await hosted.become({ kind: 'absent' });
     hosted.close();
+    const record = this.#records.get(id);
+    if (record) await this.#peers.set(record, undefined);
     this.#desktops.delete(id);
+    this.#records.delete(id);
+    this.#drbd.delete(id);
   }
 
   async ticketFor(id: string, peerAddress: string): Promise<ViewerTicket> {
@@ -185,6 +238,7 @@ export class ServerHosting implements Hosting {
     this.#told.delete(sessionId);
     if (address === undefined) return;
     for (const desktop of this.#desktops.values()) await desktop.expel(address);
+    await this.#peers.forget(address, this.#records.values());
   }
 
   onTunnelDead(listener: (sessionId: string) => void): () => void {
@@ -194,15 +248,16 @@ export class ServerHosting implements Hosting {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    this.#closing.abort();
     for (const desktop of this.#desktops.values()) desktop.close();
     this.#changes.removeAllListeners();
   }
 
-  #desktop(id: string): HostedDesktop {
+  #desktop(id: string): ServerDesktop {
     const there = this.#desktops.get(id);
     if (there) return there;
     const { folders, log } = this.#options;
-    const desktop = new HostedDesktop({
+    const desktop = new ServerDesktop({
       id,
       folders,
       log,
@@ -210,9 +265,52 @@ export class ServerHosting implements Hosting {
       storage: () => this.#storage.kind === 'ready',
       freePort: () => this.#freePort(),
       onChange: () => this.#changes.emit('change', id),
+      onMachine: (state) => this.#changes.emit('notice', { notice: 'machine', desktop: id, state }),
+      onProgress: (progress) => this.#changes.emit('notice', { notice: 'migration', desktop: id, progress }),
     });
     this.#desktops.set(id, desktop);
     return desktop;
+  }
+
+  #record(id: string): DesktopRecord {
+    const record = this.#records.get(id);
+    if (!record) throw new HostingError('not_found', 'there is no such desktop');
+    return record;
+  }
+
+  /** @throws HostingError when a machine of this size cannot be started now */
+  async #requireRoom(desktop: DesktopRecord): Promise<void> {
+    this.#requireStorage();
+    await requireSpace();
+    const problem = hostProblem(await hostFacts(), desktop, 'the server');
+    if (problem) throw new HostingError('unavailable', problem);
+  }
+
+  /** Tells what DRBD does, and notices when a copy that was given up is whole again. */
+  #watchDrbd(): void {
+    const { log } = this.#options;
+    void watchDrbd({
+      signal: this.#closing.signal,
+      onError: (err) => log.debug({ err }, 'drbdsetup events2'),
+      onStatus: (name, status) => {
+        const id = idOfResource(name);
+        if (id === undefined) return;
+        const before = this.#drbd.get(id);
+        if (!status) this.#drbd.delete(id);
+        else {
+          this.#drbd.set(id, status);
+          this.#changes.emit('notice', { notice: 'drbd', desktop: id, status });
+          if (status.disk === 'UpToDate' && before?.disk !== 'UpToDate') this.#whole(id);
+        }
+      },
+    });
+  }
+
+  #whole(id: string): void {
+    const { log } = this.#options;
+    void this.#desktop(id)
+      .replicate((replication) => replication.forgetOldIfWhole())
+      .catch((err) => log.warn({ err, desktop: id }, 'what was kept of its older content'));
   }
 
   #freePort(): number {
@@ -228,13 +326,16 @@ export class ServerHosting implements Hosting {
   }
 
   async #applyFirewall(): Promise<void> {
+    const there = (openings: readonly Opening[]) => openings.filter((o) => this.#tunnels.hasAddress(o.peer));
+    const viewers = [...this.#desktops.values()].flatMap((d) => d.openings);
+    const { peers, departures } = this.#peers.all;
     await applyRules({
       tunnelInterface: TUNNEL_INTERFACE,
       tunnelNetwork: TUNNEL_NETWORK,
       tunnelPort: this.#options.tunnelPort,
       openTcpPorts: this.#options.openTcpPorts,
       desktopUser: this.#owner.uid,
-      openings: [...this.#desktops.values()].flatMap((d) => d.openings).filter((o) => this.#tunnels.hasAddress(o.peer)),
+      openings: { viewers: there(viewers), peers: there(peers), departures: there(departures) },
     });
   }
 
@@ -282,25 +383,8 @@ async function openStorage({ dataDisk, log }: HostingOptions): Promise<PoolStatu
   return status;
 }
 
-async function userId(name: string): Promise<{ uid: number; gid: number }> {
-  const { stdout, code } = await run(['getent', 'passwd', name], { okExitCodes: [0, 2] });
-  const [, , uid, gid] = stdout.split(':');
-  if (code !== 0 || uid === undefined || gid === undefined) {
-    throw new UserError(`the user ${name} that desktops run as does not exist`, { hint: 'Make it: systemd-sysusers' });
-  }
-  return { uid: Number(uid), gid: Number(gid) };
-}
-
-async function virtualisationProblem(): Promise<string | undefined> {
-  const { code } = await run(['test', '-c', '/dev/kvm'], { okExitCodes: [0, 1] });
-  if (code === 0) return undefined;
-  return 'this server cannot run desktops: there is no /dev/kvm (switch virtualisation on in its firmware settings)';
-}
-
-/** Whether this much more memory can be had now, MiB. */
-async function memoryProblem(memoryMiB: number): Promise<string | undefined> {
-  const available = Number((await readFile('/proc/meminfo', 'utf8')).match(/^MemAvailable:\s+(\d+) kB$/m)?.[1]) / 1024;
-  const needed = memoryMiB + OVERHEAD_MIB / 4 + RESERVED_MIB;
-  if (!(available < needed)) return undefined;
-  return `the server has not enough memory left: the desktop needs ${needed} MiB and ${Math.floor(available)} MiB are free`;
+/** What keeps this machine from running any desktop at all. */
+function machineProblem(facts: HostFacts): HostingProblem[] {
+  const problem = hostProblem(facts, { memoryMiB: 0 }, 'this server');
+  return problem === undefined ? [] : [{ problem }];
 }

@@ -10,6 +10,8 @@ export interface DesktopFacts {
   diskActive: boolean;
   /** Its own copy of the UEFI variables exists. */
   uefiVars: boolean;
+  /** Its DRBD resource: not in the kernel, or there and in this role. */
+  replication: 'down' | 'secondary' | 'primary';
   unit: UnitState;
   /** We are connected to its QMP socket. */
   connected: boolean;
@@ -18,17 +20,22 @@ export interface DesktopFacts {
 export type Wanted =
   | { kind: 'created'; desktop: DesktopRecord }
   | { kind: 'running'; desktop: DesktopRecord }
+  /** Its disk is there for others (a PC, a machine that is to arrive); no machine is started. */
+  | { kind: 'replicated'; desktop: DesktopRecord }
   | { kind: 'off' }
   | { kind: 'absent' };
 
 export type Step =
   | { do: 'cloneDisk'; image: string }
   | { do: 'activateDisk' }
+  | { do: 'openReplication' }
+  | { do: 'promote' }
   | { do: 'makeUefiVars' }
   | { do: 'clearFailure' }
   | { do: 'startMachine'; desktop: DesktopRecord }
   | { do: 'connect' }
   | { do: 'cutPower' }
+  | { do: 'closeReplication' }
   | { do: 'deleteFiles' }
   | { do: 'deleteDisk' };
 
@@ -39,12 +46,15 @@ export function nextSteps(facts: DesktopFacts, wanted: Wanted): Step[] {
       return diskSteps(facts, wanted.desktop);
     case 'running':
       return runSteps(facts, wanted.desktop);
+    case 'replicated':
+      return replicationSteps(facts);
     case 'off':
       return offSteps(facts);
     case 'absent':
       return [
         ...offSteps(facts),
         ...clearSteps(facts),
+        { do: 'closeReplication' },
         // The disk last: while it is there, the desktop can be found and deleting can be tried again.
         { do: 'deleteFiles' },
         ...(facts.disk ? [{ do: 'deleteDisk' } as const] : []),
@@ -61,6 +71,10 @@ export function sentenceOf(step: Step): string {
       return `Making the disk from the image ${step.image}`;
     case 'activateDisk':
       return 'Opening the disk';
+    case 'openReplication':
+      return 'Making the disk ready to be copied';
+    case 'promote':
+      return 'Taking the disk';
     case 'makeUefiVars':
       return 'Preparing the firmware settings';
     case 'clearFailure':
@@ -71,6 +85,8 @@ export function sentenceOf(step: Step): string {
       return 'Waiting for the desktop to answer';
     case 'cutPower':
       return 'Switching the desktop off';
+    case 'closeReplication':
+      return 'Closing the disk';
     case 'deleteFiles':
       return 'Deleting its settings';
     case 'deleteDisk':
@@ -90,10 +106,16 @@ function diskSteps(facts: DesktopFacts, desktop: DesktopRecord): Step[] {
 function runSteps(facts: DesktopFacts, desktop: DesktopRecord): Step[] {
   if (isUp(facts.unit)) return facts.connected ? [] : [{ do: 'connect' }];
   const steps = clearSteps(facts);
-  // A missing disk is not made anew here: the person's work was on it. Starting then fails, and says so.
   if (desktop.firmware === 'uefi' && !facts.uefiVars) steps.push({ do: 'makeUefiVars' });
-  if (!facts.diskActive) steps.push({ do: 'activateDisk' });
+  steps.push(...replicationSteps(facts));
+  if (facts.replication !== 'primary') steps.push({ do: 'promote' });
   return [...steps, { do: 'startMachine', desktop }, { do: 'connect' }];
+}
+
+/** A missing disk is not made anew here: the person's work was on it. Opening it then fails, and says so. */
+function replicationSteps(facts: DesktopFacts): Step[] {
+  if (facts.replication !== 'down') return [];
+  return [...(facts.diskActive ? [] : [{ do: 'activateDisk' } as const]), { do: 'openReplication' }];
 }
 
 function offSteps(facts: DesktopFacts): Step[] {

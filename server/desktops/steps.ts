@@ -1,25 +1,28 @@
 /** How each step of the plan is done. Every one is idempotent. */
-import { chmod, chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { writeFileDurably } from '#common/files.ts';
+import { deleteFiles, hasUefiVars, makeUefiVars, type Owner, prepareFolders } from '#common/hosting/files.ts';
+import type { HostedMachine } from '#common/hosting/machine.ts';
+import type { Folders, Places } from '#common/hosting/places.ts';
+import { desktopService } from '#common/hosting/unit.ts';
 import { logicalVolumes, removeVolume, setActive } from '#common/lvm/lvm.ts';
-import { clearFailure, startService, stopService, unitState } from '#common/systemd/transient.ts';
-import { HostingError } from '../hosting.ts';
+import { clearFailure, startService } from '#common/systemd/transient.ts';
+import { type DesktopRecord, HostingError } from '../hosting.ts';
 import { cloneDisk, diskVolume } from '../storage/images.ts';
 import { GROUP } from '../storage/pool.ts';
-import type { Folders, Places } from './places.ts';
+import { SERVER_ADDRESS } from '../tunnel/addresses.ts';
 import type { DesktopFacts, Step } from './plan.ts';
-import { desktopService, UEFI_VARS_TEMPLATE } from './unit.ts';
+import { type Replication, replicatedDisk } from './replication.ts';
 
 export interface StepContext {
   id: string;
   places: Places;
   folders: Folders;
-  /** Of the user that desktops run as. */
-  owner: { uid: number; gid: number };
+  owner: Owner;
+  machine: HostedMachine;
+  replication: Replication;
+  /** Undefined while it is only switched off or deleted. */
+  desktop: DesktopRecord | undefined;
   /** TCP port for the screen; taken for this desktop until it is off. */
   takePort(): number;
-  /** Connects to QMP and starts watching. */
-  connect(): Promise<void>;
 }
 
 type Executors = { [K in Step['do']]: (step: Extract<Step, { do: K }>, context: StepContext) => Promise<void> };
@@ -37,33 +40,18 @@ const executors: Executors = {
     await setActive(GROUP, diskVolume(id), true);
   },
 
-  async makeUefiVars(_, { places, owner }) {
-    await ownFolder(places.stateFolder, owner);
-    await writeFileDurably(places.uefiVars, await readFile(UEFI_VARS_TEMPLATE), 0o600);
-    await chown(places.uefiVars, owner.uid, owner.gid);
+  async openReplication(_, { replication, desktop }) {
+    if (desktop) await replication.open(desktop);
   },
 
+  promote: (_, { replication }) => replication.drbd.primary(),
+  makeUefiVars: (_, { places, owner }) => makeUefiVars(places, owner),
   clearFailure: (_, { places }) => clearFailure(places.unit),
-
-  async startMachine({ desktop }, { places, folders, owner, takePort }) {
-    await ownFolder(places.stateFolder, owner);
-    if (desktop.firmware === 'uefi') await chown(places.uefiVars, owner.uid, owner.gid); // a crash before the chown
-    // Sockets of the machine's last run.
-    await rm(places.runFolder, { recursive: true, force: true });
-    await ownFolder(places.runFolder, owner);
-    const port = takePort();
-    await writeFile(places.portFile, String(port), { mode: 0o600 });
-    await startService(desktopService({ desktop, places, folders, port }));
-  },
-
-  connect: (_, { connect }) => connect(),
-  cutPower: (_, { places }) => stopService(places.unit),
-
-  async deleteFiles(_, { places }) {
-    await rm(places.runFolder, { recursive: true, force: true });
-    await rm(places.stateFolder, { recursive: true, force: true });
-  },
-
+  startMachine: ({ desktop }, context) => startMachine(desktop, context, { incoming: false }),
+  connect: (_, { machine }) => machine.connect(),
+  cutPower: (_, { machine }) => machine.end(),
+  closeReplication: (_, { replication }) => replication.remove(),
+  deleteFiles: (_, { places }) => deleteFiles(places),
   deleteDisk: (_, { id }) => removeVolume(GROUP, diskVolume(id)),
 };
 
@@ -72,25 +60,38 @@ export function execute<K extends Step['do']>(step: Extract<Step, { do: K }>, co
   return executors[step.do as K](step, context);
 }
 
-/** What is true of a desktop now. `storage: false`: there is no pool to look at. */
-export async function gatherFacts(
-  context: { id: string; places: Places; connected: boolean },
-  storage: boolean,
-): Promise<DesktopFacts> {
-  const [unit, volumes, uefiVars] = await Promise.all([
-    unitState(context.places.unit),
-    storage ? logicalVolumes(GROUP) : [],
-    readFile(context.places.uefiVars).then(
-      () => true,
-      () => false,
-    ),
-  ]);
-  const volume = volumes.find((v) => v.name === diskVolume(context.id));
-  return { disk: !!volume, diskActive: volume?.active ?? false, uefiVars, unit, connected: context.connected };
+/** Starts the unit: from the desktop's disk, or to be sent here. */
+export async function startMachine(
+  desktop: DesktopRecord,
+  { places, folders, owner, takePort }: Omit<StepContext, 'desktop'>,
+  { incoming }: { incoming: boolean },
+): Promise<void> {
+  const port = takePort();
+  if (desktop.firmware === 'uefi' && !(await hasUefiVars(places))) await makeUefiVars(places, owner);
+  await prepareFolders(places, { owner, firmware: desktop.firmware, port });
+  const screen = { address: SERVER_ADDRESS, port };
+  const disk = replicatedDisk(desktop.minor);
+  await startService(desktopService({ desktop, places, folders, disk, screen, incoming }));
 }
 
-async function ownFolder(path: string, { uid, gid }: { uid: number; gid: number }): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
-  await chmod(path, 0o700);
-  await chown(path, uid, gid);
+/** What is true of a desktop now. `storage: false`: there is no pool to look at. */
+export async function gatherFacts(
+  context: Pick<StepContext, 'id' | 'places' | 'machine' | 'replication'>,
+  storage: boolean,
+): Promise<DesktopFacts> {
+  const [unit, volumes, uefiVars, replication] = await Promise.all([
+    context.machine.unit(),
+    storage ? logicalVolumes(GROUP) : [],
+    hasUefiVars(context.places),
+    context.replication.role(),
+  ]);
+  const volume = volumes.find((v) => v.name === diskVolume(context.id));
+  return {
+    disk: !!volume,
+    diskActive: volume?.active ?? false,
+    uefiVars,
+    replication,
+    unit,
+    connected: context.machine.qmp !== undefined,
+  };
 }

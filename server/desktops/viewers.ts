@@ -12,7 +12,7 @@ import {
 } from '#common/qemu/commands.ts';
 import type { QmpConnection } from '#common/qemu/connection.ts';
 import type { QmpEvent } from '#common/qemu/wire.ts';
-import { closeViewer, openViewer } from '../firewall/firewall.ts';
+import { closeFor, openFor } from '../firewall/firewall.ts';
 import { GRACE_MS, mainConnected, TICKET_SECONDS, type Ticket } from './ticket.ts';
 
 export class Viewers {
@@ -58,7 +58,7 @@ export class Viewers {
     await allowTicket(this.#qmp, password, TICKET_SECONDS);
     this.#ticket = { kind: 'open', peer, expiresAt };
     this.#open.add(peer);
-    await openViewer({ peer, port: this.port });
+    await openFor('viewers', { peer, port: this.port });
     this.#after(TICKET_SECONDS * 1000);
     return { password, expiresAt };
   }
@@ -148,6 +148,6 @@ export class Viewers {
   }
 
   async #close(peer: string): Promise<void> {
-    if (this.#open.delete(peer)) await closeViewer({ peer, port: this.port });
+    if (this.#open.delete(peer)) await closeFor('viewers', { peer, port: this.port });
   }
 }

@@ -1,6 +1,7 @@
 /**
- * The server's nftables rules. Only our own table is touched; rules of others on the same machine stay.
- * The set `viewers` holds who may connect to which screen, a pair of tunnel address and SPICE port.
+ * The server's nftables rules. Only our own table is touched; rules of others on the same machine stay. The sets hold
+ * pairs of tunnel address and TCP port: `viewers` who may connect to which screen, `peers` which PC to the DRBD of its
+ * desktop and to one that is to arrive from it, `departures` where a desktop may be sent to.
  */
 import { isIPv4 } from 'node:net';
 import { UserError } from '#common/errors.ts';
@@ -8,9 +9,11 @@ import { UserError } from '#common/errors.ts';
 export interface Opening {
   /** The PC's address inside the tunnel. */
   peer: string;
-  /** TCP port of the desktop's SPICE server. */
+  /** TCP port: here, or there for `departures`. */
   port: number;
 }
+
+export type OpeningSet = 'viewers' | 'peers' | 'departures';
 
 export interface Rules {
   tunnelInterface: string;
@@ -22,26 +25,23 @@ export interface Rules {
   openTcpPorts: readonly number[];
   /** Numeric id of the user that desktops run as. */
   desktopUser: number;
-  openings: readonly Opening[];
+  openings: Readonly<Record<OpeningSet, readonly Opening[]>>;
 }
 
 export const TABLE = 'flexdeploy';
-export const VIEWERS = 'viewers';
 
 /** The whole table, as one transaction for `nft -f`: the old one stays in force until the new one is. */
 export function renderRules(rules: Rules): string {
   const { tunnelInterface: wg, tunnelNetwork: net } = rules;
   if (!/^[a-z][a-z0-9-]{0,14}$/.test(wg)) throw new UserError(`not an interface name: ${wg}`);
   if (!/^(\d{1,3}\.){3}\d{1,3}\/\d{1,2}$/.test(net)) throw new UserError(`not a network: ${net}`);
-  const elements = rules.openings.map(elementOf);
   const tcp = [...new Set(rules.openTcpPorts)].map(checkPort).join(', ');
   return `table inet ${TABLE}
 delete table inet ${TABLE}
 table inet ${TABLE} {
-  set ${VIEWERS} {
-    type ipv4_addr . inet_service
-    ${elements.length > 0 ? `elements = { ${elements.join(', ')} }` : ''}
-  }
+${renderSet('viewers', rules)}
+${renderSet('peers', rules)}
+${renderSet('departures', rules)}
 
   chain input {
     type filter hook input priority filter; policy drop;
@@ -60,7 +60,8 @@ table inet ${TABLE} {
   }
 
   chain from_tunnel {
-    ip saddr . tcp dport @${VIEWERS} accept
+    ip saddr . tcp dport @viewers accept
+    ip saddr . tcp dport @peers accept
     ct direction reply ct state established accept
     ct state related accept
     drop
@@ -81,6 +82,7 @@ table inet ${TABLE} {
   chain from_desktops {
     ct state established,related accept
     fib daddr type local meta l4proto { tcp, udp } th dport 53 accept comment "name resolution"
+    ip daddr . tcp dport @departures accept comment "a desktop that is sent to its PC"
     fib daddr type local reject
     ip daddr ${net} reject
   }
@@ -88,7 +90,15 @@ table inet ${TABLE} {
 `;
 }
 
-/** A pair as an element of the set. */
+function renderSet(name: OpeningSet, { openings }: Rules): string {
+  const elements = openings[name].map(elementOf);
+  return `  set ${name} {
+    type ipv4_addr . inet_service
+    ${elements.length > 0 ? `elements = { ${elements.join(', ')} }` : ''}
+  }`;
+}
+
+/** A pair as an element of a set. */
 export function elementOf({ peer, port }: Opening): string {
   if (!isIPv4(peer)) throw new UserError(`not an IPv4 address: ${peer}`);
   return `${peer} . ${checkPort(port)}`;

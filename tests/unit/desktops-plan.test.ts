@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { failureReason } from '#common/hosting/failure.ts';
+import { placesOf } from '#common/hosting/places.ts';
+import { desktopService } from '#common/hosting/unit.ts';
 import { lastLines, parseTimestamp, parseUnitState, startCommand, type UnitState } from '#common/systemd/transient.ts';
-import { failureReason } from '../../server/desktops/failure.ts';
-import { placesOf } from '../../server/desktops/places.ts';
 import { type DesktopFacts, nextSteps, sentenceOf, type Wanted } from '../../server/desktops/plan.ts';
 import { GRACE_MS, mainConnected, type Ticket } from '../../server/desktops/ticket.ts';
-import { desktopService } from '../../server/desktops/unit.ts';
 
 const desktop = {
   id: '0123456789abcdef',
@@ -16,8 +16,16 @@ const desktop = {
   memoryMiB: 1024,
   cpus: 2,
   diskBytes: 4 * 1024 ** 3,
+  minor: 7,
 } as const;
-const off: DesktopFacts = { disk: true, diskActive: true, uefiVars: true, unit: { kind: 'none' }, connected: false };
+const off: DesktopFacts = {
+  disk: true,
+  diskActive: true,
+  uefiVars: true,
+  replication: 'secondary',
+  unit: { kind: 'none' },
+  connected: false,
+};
 const failed: UnitState = { kind: 'failed', result: 'exit-code', status: 1, invocation: 'a'.repeat(32) };
 const steps = (facts: Partial<DesktopFacts>, wanted: Wanted) =>
   nextSteps({ ...off, ...facts }, wanted).map((s) => s.do);
@@ -31,9 +39,15 @@ t.test('creating makes what is missing', async (t) => {
 
 t.test('starting does what is left, and never makes a lost disk anew', async (t) => {
   const wanted: Wanted = { kind: 'running', desktop };
-  t.strictSame(steps({}, wanted), ['startMachine', 'connect']);
-  t.strictSame(steps({ diskActive: false }, wanted), ['activateDisk', 'startMachine', 'connect']);
-  t.strictSame(steps({ unit: failed }, wanted), ['clearFailure', 'startMachine', 'connect']);
+  t.strictSame(steps({}, wanted), ['promote', 'startMachine', 'connect']);
+  t.strictSame(steps({ diskActive: false, replication: 'down' }, wanted), [
+    'activateDisk',
+    'openReplication',
+    'promote',
+    'startMachine',
+    'connect',
+  ]);
+  t.strictSame(steps({ unit: failed }, wanted), ['clearFailure', 'promote', 'startMachine', 'connect']);
   t.strictSame(steps({ unit: { kind: 'active' } }, wanted), ['connect']);
   t.strictSame(steps({ unit: { kind: 'active' }, connected: true }, wanted), []);
   t.notOk(steps({ disk: false, diskActive: false }, wanted).includes('cloneDisk'));
@@ -41,8 +55,8 @@ t.test('starting does what is left, and never makes a lost disk anew', async (t)
 
 t.test('deleting switches it off first and deletes the disk last', async (t) => {
   const unit: UnitState = { kind: 'active' };
-  t.strictSame(steps({ unit }, { kind: 'absent' }), ['cutPower', 'deleteFiles', 'deleteDisk']);
-  t.strictSame(steps({ disk: false }, { kind: 'absent' }), ['deleteFiles']);
+  t.strictSame(steps({ unit }, { kind: 'absent' }), ['cutPower', 'closeReplication', 'deleteFiles', 'deleteDisk']);
+  t.strictSame(steps({ disk: false }, { kind: 'absent' }), ['closeReplication', 'deleteFiles']);
   t.strictSame(steps({}, { kind: 'off' }), []);
 });
 
@@ -51,12 +65,14 @@ t.test('a machine that runs is started by no plan, and every step has a sentence
     disk: fc.boolean(),
     diskActive: fc.boolean(),
     uefiVars: fc.boolean(),
+    replication: fc.constantFrom<DesktopFacts['replication']>('down', 'secondary', 'primary'),
     connected: fc.boolean(),
     unit: fc.constantFrom<UnitState>({ kind: 'none' }, { kind: 'starting' }, { kind: 'active' }, failed),
   });
   const wanted = fc.constantFrom<Wanted>(
     { kind: 'created', desktop },
     { kind: 'running', desktop },
+    { kind: 'replicated', desktop },
     { kind: 'off' },
     { kind: 'absent' },
   );
@@ -84,7 +100,11 @@ t.test('a ticket lets one viewer in, once', async (t) => {
 
 t.test('the unit: limits, sandbox, and only its own disk and folders', async (t) => {
   const folders = { state: '/var/lib/flexdeploy', run: '/run/flexdeploy' };
-  const service = desktopService({ desktop, places: placesOf(desktop.id, folders), folders, port: 5901 });
+  const screen = { address: '10.86.0.1', port: 5901 };
+  const job = { desktop, places: placesOf(desktop.id, folders), folders, disk: '/dev/drbd7', screen };
+  const service = desktopService({ ...job, incoming: false });
+  t.notOk(service.argv.includes('-incoming'));
+  t.strictSame(desktopService({ ...job, incoming: true }).argv.slice(-3), ['-incoming', 'defer', '-S']);
   t.matchSnapshot(startCommand({ ...service, argv: ['/usr/bin/qemu'] }).join('\n'));
   t.throws(() => placesOf('../../etc', folders));
 });

@@ -7,10 +7,14 @@ const rules: Rules = {
   tunnelPort: 51820,
   openTcpPorts: [443, 22, 443],
   desktopUser: 801,
-  openings: [
-    { peer: '10.86.0.2', port: 5900 },
-    { peer: '10.86.1.9', port: 5901 },
-  ],
+  openings: {
+    viewers: [
+      { peer: '10.86.0.2', port: 5900 },
+      { peer: '10.86.1.9', port: 5901 },
+    ],
+    peers: [{ peer: '10.86.0.2', port: 20_001 }],
+    departures: [{ peer: '10.86.0.2', port: 40_000 }],
+  },
 };
 
 t.test('the whole table', async (t) => {
@@ -18,7 +22,7 @@ t.test('the whole table', async (t) => {
 });
 
 t.test('no openings: an empty set, not a broken one', async (t) => {
-  t.notMatch(renderRules({ ...rules, openings: [] }), /elements/);
+  t.notMatch(renderRules({ ...rules, openings: { viewers: [], peers: [], departures: [] } }), /elements/);
 });
 
 t.test('what comes from the tunnel is judged before established connections are let through', async (t) => {

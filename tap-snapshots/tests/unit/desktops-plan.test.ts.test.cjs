@@ -29,7 +29,7 @@ systemd-run
 --property=CapabilityBoundingSet=
 --property=DevicePolicy=closed
 --property=DeviceAllow=/dev/kvm rw
---property=DeviceAllow=/dev/flexdeploy/desk-0123456789abcdef rw
+--property=DeviceAllow=/dev/drbd7 rw
 --property=ProtectSystem=strict
 --property=ProtectHome=yes
 --property=PrivateTmp=yes

@@ -13,6 +13,14 @@ table inet flexdeploy {
     type ipv4_addr . inet_service
     elements = { 10.86.0.2 . 5900, 10.86.1.9 . 5901 }
   }
+  set peers {
+    type ipv4_addr . inet_service
+    elements = { 10.86.0.2 . 20001 }
+  }
+  set departures {
+    type ipv4_addr . inet_service
+    elements = { 10.86.0.2 . 40000 }
+  }
 
   chain input {
     type filter hook input priority filter; policy drop;
@@ -32,6 +40,7 @@ table inet flexdeploy {
 
   chain from_tunnel {
     ip saddr . tcp dport @viewers accept
+    ip saddr . tcp dport @peers accept
     ct direction reply ct state established accept
     ct state related accept
     drop
@@ -52,6 +61,7 @@ table inet flexdeploy {
   chain from_desktops {
     ct state established,related accept
     fib daddr type local meta l4proto { tcp, udp } th dport 53 accept comment "name resolution"
+    ip daddr . tcp dport @departures accept comment "a desktop that is sent to its PC"
     fib daddr type local reject
     ip daddr 10.86.0.0/16 reject
   }

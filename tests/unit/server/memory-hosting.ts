@@ -1,11 +1,16 @@
 import { createHash } from 'node:crypto';
+import type { DrbdEnd } from '#common/drbd/resource.ts';
+import { UserError } from '#common/errors.ts';
+import type { DesktopHost } from '#common/hosting/host.ts';
 import type { DesktopState, TunnelConfig, ViewerTicket } from '#common/protocol/client-server.ts';
+import type { DrbdStatus, HostCallName, HostNotice, MachineState } from '#common/protocol/host-link.ts';
 import {
   type DesktopRecord,
   type Hosting,
   HostingError,
   type HostingProblem,
   type ImportRequest,
+  type PeerAccess,
   type TunnelRequest,
 } from '../../../server/hosting.ts';
 
@@ -30,6 +35,64 @@ export class MemoryHosting implements Hosting {
     for (const d of known.desktops) this.disks.add(d.id);
     this.tunnels.clear();
     for (const t of known.tunnels) this.tunnels.set(t.sessionId, t);
+  }
+
+  /** What was asked of the server as a host, in order. */
+  readonly hostCalls: { call: HostCallName; args: unknown }[] = [];
+  readonly peers = new Map<string, PeerAccess>();
+  readonly machines = new Map<string, MachineState>();
+  readonly drbd = new Map<string, DrbdStatus>();
+  /** Answers of the calls that have one; a function may throw. */
+  readonly hostAnswers: Partial<Record<HostCallName, (args: unknown) => unknown>> = {};
+  readonly #notices = new Set<(notice: HostNotice) => void>();
+  readonly host = new Proxy({} as DesktopHost, {
+    get: (_, call: string) => {
+      if (call === 'onNotice') {
+        return (listener: (notice: HostNotice) => void) => {
+          this.#notices.add(listener);
+          return () => this.#notices.delete(listener);
+        };
+      }
+      return async (args: unknown) => {
+        this.hostCalls.push({ call: call as HostCallName, args });
+        return (await this.hostAnswers[call as HostCallName]?.(args)) ?? {};
+      };
+    },
+  });
+
+  /** The server's own host tells something. */
+  notice(notice: HostNotice): void {
+    for (const listener of this.#notices) listener(notice);
+  }
+
+  machineState(id: string): MachineState {
+    return this.machines.get(id) ?? { kind: 'none' };
+  }
+
+  drbdStatus(id: string): DrbdStatus | undefined {
+    return this.drbd.get(id);
+  }
+
+  drbdEnd({ id, minor }: DesktopRecord): DrbdEnd {
+    const [disk, meta] = [`/dev/flexdeploy/desk-${id}`, `/dev/flexdeploy/meta-${id}`];
+    return { address: '10.86.0.1', port: 20_000 + minor, minor, disk, meta };
+  }
+
+  agentSocket(id: string): string {
+    return `/nonexistent/${id}/agent.sock`;
+  }
+
+  async allowPeer(id: string, peer: PeerAccess | undefined): Promise<void> {
+    if (peer) this.peers.set(id, peer);
+    else this.peers.delete(id);
+  }
+
+  async discardOwn({ id }: DesktopRecord): Promise<void> {
+    if (!this.disks.has(id)) throw new UserError('there is no such disk');
+  }
+
+  async restoreOwn({ id }: DesktopRecord): Promise<void> {
+    if (!this.disks.has(id)) throw new UserError('there is no such disk');
   }
 
   async problems(): Promise<HostingProblem[]> {

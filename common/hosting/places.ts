@@ -1,11 +1,8 @@
-/** Where a desktop's things are on the server, all from its id. */
+/** Where the things of a desktop are on the host that runs it, all from its id. Pure. */
 import { join } from 'node:path';
-import { devicePath } from '#common/lvm/lvm.ts';
-import { diskVolume } from '../storage/images.ts';
-import { GROUP } from '../storage/pool.ts';
 
 export interface Folders {
-  /** Kept for ever: `/var/lib/flexdeploy`. */
+  /** What is kept: `/var/lib/flexdeploy`. On a PC nothing outlives its power, and so does this. */
   state: string;
   /** Gone after a restart of the machine: `/run/flexdeploy`. */
   run: string;
@@ -13,7 +10,6 @@ export interface Folders {
 
 export interface Places {
   unit: string;
-  disk: string;
   /** Settings that belong to the desktop, beside its disk. */
   stateFolder: string;
   uefiVars: string;
@@ -21,11 +17,14 @@ export interface Places {
   runFolder: string;
   monitor: string;
   agent: string;
-  /** Holds the SPICE port, so that a new server process finds it even when QEMU does not answer. */
+  /** Holds the SPICE port, so that a new process of ours finds it even when QEMU does not answer. */
   portFile: string;
 }
 
 const UNIT_PATTERN = /^flexdeploy-desktop-([0-9a-f]{16})\.service$/;
+
+/** All units of desktops, for systemctl. */
+export const UNITS = 'flexdeploy-desktop-*.service';
 
 export function placesOf(id: string, folders: Folders): Places {
   if (!/^[0-9a-f]{16}$/.test(id)) throw new Error(`not a desktop id: ${id}`);
@@ -33,7 +32,6 @@ export function placesOf(id: string, folders: Folders): Places {
   const runFolder = join(folders.run, 'desktops', id);
   return {
     unit: `flexdeploy-desktop-${id}.service`,
-    disk: devicePath(GROUP, diskVolume(id)),
     stateFolder,
     uefiVars: join(stateFolder, 'uefi-vars.fd'),
     runFolder,

@@ -1,9 +1,10 @@
-/** A desktop as a systemd service: what it may use, and what it may see of the server. Pure. */
+/**
+ * A desktop as a systemd service, on the server as on a PC: what it may use, and what it may see of its host. Pure.
+ */
+import type { HostedDesktop } from '#common/protocol/host-link.ts';
 import { commandLine } from '#common/qemu/command-line.ts';
 import { macFor, uuidFor } from '#common/qemu/machine.ts';
 import type { TransientService } from '#common/systemd/transient.ts';
-import type { DesktopRecord } from '../hosting.ts';
-import { SERVER_ADDRESS } from '../tunnel/addresses.ts';
 import type { Folders, Places } from './places.ts';
 
 /** Debian's OVMF, 4 MiB variant, without Secure Boot keys. */
@@ -11,28 +12,35 @@ const UEFI_CODE = '/usr/share/OVMF/OVMF_CODE_4M.fd';
 export const UEFI_VARS_TEMPLATE = '/usr/share/OVMF/OVMF_VARS_4M.fd';
 
 export const DESKTOP_USER = 'flexdeploy-qemu';
-export const DESKTOP_SLICE = 'flexdeploy-desktops.slice';
+const DESKTOP_SLICE = 'flexdeploy-desktops.slice';
 
 /**
  * MiB that QEMU may use beside the guest's memory: its own code, video memory, SPICE's image cache and one client's
  * queues. An estimate with room to spare, not a measurement: going over it kills the desktop.
  */
-export const OVERHEAD_MIB = 512;
+const OVERHEAD_MIB = 512;
+
+/** MiB of that which are in use soon after the start, for asking whether there is memory for one more. */
+export const USUAL_OVERHEAD_MIB = OVERHEAD_MIB / 4;
 
 export interface Job {
-  desktop: DesktopRecord;
+  desktop: HostedDesktop;
   places: Places;
   folders: Folders;
-  /** TCP port of its screen. */
-  port: number;
+  /** Block device. */
+  disk: string;
+  /** Where SPICE listens. */
+  screen: { address: string; port: number };
+  /** Waits to be sent here by another host. */
+  incoming: boolean;
 }
 
-export function desktopService({ desktop, places, folders, port }: Job): TransientService {
+export function desktopService({ desktop, places, folders, disk, screen, incoming }: Job): TransientService {
   return {
     unit: places.unit,
     description: `FlexDeploy desktop ${desktop.name} of ${desktop.owner}`,
     slice: DESKTOP_SLICE,
-    properties: { ...limits(desktop), ...sandbox(places, folders) },
+    properties: { ...limits(desktop), ...sandbox({ places, folders, disk }) },
     argv: commandLine({
       name: desktop.name,
       uuid: uuidFor(desktop.id),
@@ -42,16 +50,17 @@ export function desktopService({ desktop, places, folders, port }: Job): Transie
           : { kind: 'uefi', codePath: UEFI_CODE, varsPath: places.uefiVars },
       cpus: desktop.cpus,
       memoryMiB: desktop.memoryMiB,
-      disk: { path: places.disk, blockDevice: true, serial: desktop.id },
+      disk: { path: disk, blockDevice: true, serial: desktop.id },
       network: { mac: macFor(desktop.id) },
-      screen: { address: SERVER_ADDRESS, port },
+      screen,
       monitor: places.monitor,
       agent: places.agent,
+      incoming,
     }),
   };
 }
 
-function limits({ cpus, memoryMiB }: DesktopRecord): TransientService['properties'] {
+function limits({ cpus, memoryMiB }: HostedDesktop): TransientService['properties'] {
   return {
     Type: 'exec',
     MemoryMax: `${memoryMiB + OVERHEAD_MIB}M`,
@@ -60,14 +69,14 @@ function limits({ cpus, memoryMiB }: DesktopRecord): TransientService['propertie
     CPUWeight: '100',
     TasksMax: '512',
     LimitCORE: '0',
-    // When the machine is out of memory a desktop goes before the server process does.
+    // When the machine is out of memory a desktop goes before our own process does.
     OOMScoreAdjust: '300',
     TimeoutStopSec: '15s',
   };
 }
 
-/** Everything that QEMU does not need is out of its sight: other desktops, the server's state, other devices. */
-function sandbox(places: Places, folders: Folders): TransientService['properties'] {
+/** Everything that QEMU does not need is out of its sight: other desktops, our state, other devices. */
+function sandbox({ places, folders, disk }: Pick<Job, 'places' | 'folders' | 'disk'>): TransientService['properties'] {
   return {
     User: DESKTOP_USER,
     Group: DESKTOP_USER,
@@ -76,7 +85,7 @@ function sandbox(places: Places, folders: Folders): TransientService['properties
     NoNewPrivileges: 'yes',
     CapabilityBoundingSet: '',
     DevicePolicy: 'closed',
-    DeviceAllow: ['/dev/kvm rw', `${places.disk} rw`],
+    DeviceAllow: ['/dev/kvm rw', `${disk} rw`],
     ProtectSystem: 'strict',
     ProtectHome: 'yes',
     PrivateTmp: 'yes',
