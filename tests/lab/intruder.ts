@@ -26,6 +26,28 @@ export async function connects(pc: Machine, host: string, port: number, from?: s
   return word === 'OPEN';
 }
 
+/**
+ * Whether a SPICE server answers there. More than a connection: where the lab's own network is a proxy, every connection
+ * to anywhere comes about.
+ */
+export async function speaksSpice(pc: Machine, host: string, port: number): Promise<boolean> {
+  const target = JSON.stringify({ host, port, timeout: 6000 });
+  // SpiceLinkHeader (magic, version 2.2, size) and SpiceLinkMess of a main channel without capabilities
+  const output = await inNode(
+    pc,
+    `const s = require('node:net').connect(${target});
+     const end = (word) => { console.log(word); process.exit(0); };
+     const hello = Buffer.alloc(34);
+     hello.write('REDQ'); hello.writeUInt32LE(2, 4); hello.writeUInt32LE(2, 8); hello.writeUInt32LE(18, 12);
+     hello.writeUInt8(1, 20); hello.writeUInt32LE(18, 30);
+     s.on('connect', () => s.write(hello)).on('data', (d) => end(d.toString('latin1', 0, 4) === 'REDQ' ? 'SPICE' : 'NO SPICE'));
+     s.on('timeout', () => end('NO ANSWER')).on('error', (e) => end('NO ' + e.code)).on('end', () => end('NO MORE'));`,
+  );
+  const word = output.trim().split('\n').at(-1) ?? '';
+  if (word !== 'SPICE' && !word.startsWith('NO ')) throw new Error(`the attempt itself failed: ${output}`);
+  return word === 'SPICE';
+}
+
 /** Leaves a program listening inside a PC. */
 export async function listen(pc: Machine, address: string, port: number): Promise<void> {
   const program = `require("node:http").createServer((q, a) => a.end()).listen(${port}, "${address}")`;
