@@ -5,11 +5,11 @@ import type { BootConfig } from '#common/protocol/config.ts';
 import { run } from '#common/run.ts';
 import { client } from '../../builder/profiles/client.ts';
 import { cpioArchive } from '../../pxe-less-boot/cpio.ts';
-import type { MachineFirmware, Nic } from './command-line.ts';
+import type { Disk, MachineFirmware, Nic } from './command-line.ts';
 import { IMAGES } from './images.ts';
 import { Lab } from './lab.ts';
 import type { Machine } from './machine.ts';
-import { freeTcpPort, freeUdpPort, HOST_SEEN_BY_GUESTS } from './network.ts';
+import { freeTcpPort, freeUdpPort, HOST_SEEN_BY_GUESTS, hostSeenIn } from './network.ts';
 
 /** Seconds allowed for a boot, where every instruction is translated and four machines share two CPUs. */
 const SERVER_BOOT_MS = 480_000;
@@ -22,6 +22,8 @@ export interface PcOptions {
   memoryMiB?: number;
   cpus?: number;
   nics?: readonly Nic[];
+  /** Disks of its own; a PC that boots from USB has none beside the stick. */
+  disks?: readonly Disk[];
   /** With the debug shell. */
   debug?: boolean;
   /** flexdeploy.json; without it, this deployment's server and CA. */
@@ -40,14 +42,21 @@ export class Deployment {
   /** `sha256:…`, as the server's console shows it; known after {@link setUp}. */
   #ca = '';
 
-  private constructor(lab: Lab, server: Machine, port: number) {
+  /** The network that each machine's NAT makes, with this machine at .2; QEMU's own unless given. */
+  readonly #network: string | undefined;
+
+  private constructor(lab: Lab, server: Machine, port: number, network: string | undefined) {
     this.lab = lab;
     this.server = server;
     this.port = port;
+    this.#network = network;
   }
 
   /** A lab with a server in it, switched off, with blank disks. */
-  static async prepare(name: string, options: { results?: string; debug?: boolean } = {}): Promise<Deployment> {
+  static async prepare(
+    name: string,
+    options: { results?: string; debug?: boolean; network?: string } = {},
+  ): Promise<Deployment> {
     const kernel = IMAGES.clientKernel(false);
     const lab = await Lab.open(name, { kernel, ...(options.results && { results: options.results }) });
     try {
@@ -62,6 +71,7 @@ export class Deployment {
         // The server listens on the same UDP port inside as it announces to PCs: its NAT keeps the number
         nics: [
           {
+            ...(options.network && { network: options.network }),
             forwards: [
               { protocol: 'tcp', hostPort: port, guestPort: 443 },
               { protocol: 'udp', hostPort: tunnelPort, guestPort: tunnelPort },
@@ -70,7 +80,7 @@ export class Deployment {
         ],
         credentials: { 'flexdeploy.server.json': JSON.stringify({ tunnelPort }) },
       });
-      return new Deployment(lab, server, port);
+      return new Deployment(lab, server, port, options.network);
     } catch (error) {
       await lab.close();
       throw error;
@@ -79,7 +89,7 @@ export class Deployment {
 
   /** `host:port` of the server as PCs see it. */
   get address(): string {
-    return `${HOST_SEEN_BY_GUESTS}:${this.port}`;
+    return `${this.#network ? hostSeenIn(this.#network) : HOST_SEEN_BY_GUESTS}:${this.port}`;
   }
 
   get ca(): string {
@@ -120,16 +130,31 @@ export class Deployment {
   }
 
   async importSampleDesktop(onLine?: (line: string) => void): Promise<void> {
-    await this.flexdeploy(['image', 'import', IMAGES.desktop, '--name', 'sample', '--firmware', 'bios'], {
+    await this.#importImage(IMAGES.desktop, 'sample', onLine);
+  }
+
+  /** The desktop for tests that writes records and tells them (image-overlay/probe). */
+  async importProbe(): Promise<void> {
+    await this.#importImage(IMAGES.probe, 'probe');
+  }
+
+  async #importImage(file: string, name: string, onLine?: (line: string) => void): Promise<void> {
+    await this.flexdeploy(['image', 'import', file, '--name', name, '--firmware', 'bios'], {
       timeoutMs: 15 * 60_000,
       ...(onLine && { onLine }),
     });
   }
 
-  /** An account with one desktop of its own, made from the sample image. */
-  async addPerson(user: string, password: string, desktop: string): Promise<void> {
+  /** An account with one desktop of its own. */
+  async addPerson(
+    user: string,
+    password: string,
+    desktop: string,
+    { image = 'sample', memoryMiB = 1024 } = {},
+  ): Promise<void> {
     await this.flexdeploy(['user', 'add', user, '--password-stdin'], { input: password });
-    await this.flexdeploy(['desktop', 'create', desktop, '--image', 'sample', '--owner', user, '--memory', '1024'], {
+    const what = ['--image', image, '--owner', user, '--memory', String(memoryMiB)];
+    await this.flexdeploy(['desktop', 'create', desktop, ...what], {
       timeoutMs: 120_000,
     });
   }
@@ -151,6 +176,8 @@ export class Deployment {
       firmware: options.firmware ?? 'bios',
       ...(options.cpus && { cpus: options.cpus }),
       ...(options.nics && { nics: options.nics }),
+      ...(this.#network && { nics: [{ network: this.#network }] }),
+      ...(options.disks && { disks: options.disks }),
       ...(options.video && { video: options.video }),
       ...(options.display && { display: options.display }),
       ...(options.memoryStatistics && { memoryStatistics: true }),

@@ -2,7 +2,7 @@ import { glob, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '#common/run.ts';
 
-export type ImageName = 'client' | 'client-debug' | 'server' | 'server-debug' | 'desktop';
+export type ImageName = 'client' | 'client-debug' | 'server' | 'server-debug' | 'desktop' | 'probe';
 
 const FOLDER = 'out/images';
 
@@ -13,12 +13,14 @@ export const IMAGES = {
   clientInitrd: (debug: boolean) => `${FOLDER}/client${debug ? '-debug' : ''}/initrd.img`,
   server: (debug: boolean) => `${FOLDER}/server${debug ? '-debug' : ''}/server.qcow2`,
   desktop: `${FOLDER}/desktop/desktop.qcow2`,
+  probe: `${FOLDER}/probe/probe.qcow2`,
 };
 
 /** What each image is made of: a change there makes it old. */
 const SOURCES: Record<string, string> = {
   client: '{builder,pxe-less-boot,client-runtime,common,image-overlay/{common,client}}/**',
   server: '{builder,server,common,image-overlay/{common,server,server-appliance}}/**',
+  probe: '{builder/{profiles/probe.ts,disk-*,root-layer.ts},image-overlay/{common,probe}}/**',
   desktop: '{builder/{profiles/desktop.ts,disk-*,root-layer.ts},image-overlay/{common,desktop}}/**',
 };
 

@@ -5,6 +5,11 @@ import { UserError } from '#common/errors.ts';
 /** The machine that runs the lab, as every guest behind QEMU's user-mode NAT sees it. */
 export const HOST_SEEN_BY_GUESTS = '10.0.2.2';
 
+/** The same in a network that is not QEMU's own: `192.168.77.0/24` -> `192.168.77.2`. */
+export function hostSeenIn(network: string): string {
+  return network.replace(/\.0\/\d+$/, '.2');
+}
+
 /** A port of 127.0.0.1 that nothing listens on. */
 export async function freeTcpPort(): Promise<number> {
   const server = createServer();

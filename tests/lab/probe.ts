@@ -4,7 +4,6 @@ import { createSocket, type Socket } from 'node:dgram';
 const PROBE_PORT = 9753;
 /** Network of the machines whose desktops tell: QEMU's host is at .2 there, as the probe expects. */
 export const PROBE_NETWORK = '192.168.77.0/24';
-export const HOST_SEEN_BY_PROBE_MACHINES = '192.168.77.2';
 
 /** A record that the desktop says is safely on its disk. */
 export interface Told {

@@ -1,0 +1,103 @@
+/** After a fault and its healing: what must be true of the disks and machines. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Machine } from '../machine.ts';
+import type { World } from './world.ts';
+
+export interface Findings {
+  diverged: string[];
+  lostWrites: string[];
+  twoWriters: string[];
+}
+
+/** Slots at the end of the ring that may be under way while it is read. */
+const MARGIN = 64;
+const READ_MS = 180_000;
+
+/** Looks at everything; a desktop that runs on stands still for the comparison only. */
+export async function check(world: World): Promise<Findings> {
+  const desktop = await world.desktop();
+  const onPc = desktop.holder !== undefined;
+  const twoWriters = [...world.probe.twoWriters.splice(0)];
+  const running = { server: await runs(world.server, world.id), pc: await runs(world.pc, world.id) };
+  if (running.server && running.pc) twoWriters.push('QEMU of the desktop runs on the server and on the PC');
+  const told = world.probe.newest;
+  const holder = onPc ? world.pc : world.server;
+  const lostWrites: string[] = [];
+  const diverged: string[] = [];
+  const device = { server: `/dev/flexdeploy/desk-${world.id}`, pc: '/dev/mapper/flexdeploy-disk' };
+  const missing = await missingRecords(holder, onPc ? device.pc : device.server, world, told);
+  if (missing) lostWrites.push(`${missing}, on the ${onPc ? 'PC' : 'server'}, which holds the desktop`);
+  if (desktop.attachment) {
+    await stopped(holder, world.id, async () => {
+      await drained(world.server, world.id);
+      const [server, pc] = await Promise.all([hash(world.server, device.server), hash(world.pc, device.pc)]);
+      if (server !== pc) diverged.push(`server ${server}, PC ${pc}`);
+    });
+  }
+  return { diverged, lostWrites, twoWriters };
+}
+
+async function runs(machine: Machine, id: string): Promise<boolean> {
+  const { output } = await machine.shell(`systemctl is-active flexdeploy-desktop-${id}.service`);
+  return output.trim() === 'active';
+}
+
+/** Which of the records that were told are not on this disk; undefined: all are there. */
+async function missingRecords(
+  machine: Machine,
+  device: string,
+  world: World,
+  told: number,
+): Promise<string | undefined> {
+  const { ring } = world.probe;
+  if (!ring) return 'the desktop never told where it writes';
+  const first = Math.max(1, told - ring.slots + MARGIN);
+  const program = `
+    const { readFileSync } = require("node:fs");
+    const ring = readFileSync("/run/ring");
+    const found = new Set();
+    for (let at = 0; at < ring.length; at += 4096) {
+      const m = /^record (\\d+) /.exec(ring.toString("latin1", at, at + 64));
+      if (m) found.add(Number(m[1]));
+    }
+    const missing = [];
+    for (let n = ${first}; n <= ${told}; n++) if (!found.has(n)) missing.push(n);
+    console.log("MISSING " + missing.length + " " + missing.slice(0, 20).join(" "));`;
+  const read = `dd if=${device} of=/run/ring iflag=direct,skip_bytes bs=1M skip=${ring.offset} count=${(ring.slots * 4096) / 1024 ** 2} status=none`;
+  const { output } = await machine.shell(
+    `${read} && /usr/lib/flexdeploy/node -e '${program}'; rm -f /run/ring`,
+    READ_MS,
+  );
+  const [, count, list] = /^MISSING (\d+) ?(.*)$/m.exec(output) ?? [];
+  if (count === undefined) throw new Error(`the records could not be read on ${machine.name}: ${output}`);
+  return count === '0' ? undefined : `${count} of the records ${first} to ${told} are missing: ${list}`;
+}
+
+/** Stops the desktop's processor and writing from outside for as long as `work` takes. */
+async function stopped(machine: Machine, id: string, work: () => Promise<void>): Promise<void> {
+  const unit = `flexdeploy-desktop-${id}.service`;
+  await machine.shell(`systemctl kill --signal=STOP ${unit}`);
+  try {
+    await work();
+  } finally {
+    await machine.shell(`systemctl kill --signal=CONT ${unit}`);
+  }
+}
+
+/** Waits until nothing is on its way between the disks. */
+async function drained(server: Machine, id: string): Promise<void> {
+  for (const deadline = Date.now() + 60_000; ; await sleep(500)) {
+    const { output } = await server.shell(`drbdsetup status --statistics desk-${id}`);
+    const busy = /(?:pending|unacked|out-of-sync|upper-pending|lower-pending):[1-9]/.exec(output);
+    if (!busy && /peer-disk:UpToDate/.test(output)) return;
+    if (Date.now() > deadline) throw new Error(`something is on its way still: ${output}`);
+  }
+}
+
+/** MD5 (for its speed) of a device, read past the cache. Both ends' devices have exactly the desktop's size. */
+async function hash(machine: Machine, device: string): Promise<string> {
+  const { output } = await machine.shell(`dd if=${device} iflag=direct bs=4M status=none | md5sum`, READ_MS);
+  const [, sum] = /^([0-9a-f]{32}) /m.exec(output) ?? [];
+  if (sum === undefined) throw new Error(`${device} could not be read on ${machine.name}: ${output}`);
+  return sum;
+}

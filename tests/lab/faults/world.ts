@@ -1,0 +1,148 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Desktop, DiskIdentity } from '#common/protocol/client-server.ts';
+import { Deployment } from '../deployment.ts';
+import { eventually } from '../eventually.ts';
+import { kiosk, kioskIs, logInRemotely } from '../kiosk-remote.ts';
+import type { Machine } from '../machine.ts';
+import { PROBE_NETWORK, ProbeListener } from '../probe.ts';
+
+const PERSON = { user: 'ana', password: 'flexdeploy' };
+const DESKTOP = 'probe-desk';
+/** Serial number of the PC's disk. */
+const DISK = 'FAULTS-1';
+
+/** A server, a PC with a disk, and a desktop that writes and tells what it wrote. */
+export class World {
+  readonly deployment: Deployment;
+  readonly pc: Machine;
+  readonly probe: ProbeListener;
+  /** 16 hexadecimal digits. */
+  readonly id: string;
+
+  private constructor(deployment: Deployment, pc: Machine, probe: ProbeListener, id: string) {
+    this.deployment = deployment;
+    this.pc = pc;
+    this.probe = probe;
+    this.id = id;
+  }
+
+  get server(): Machine {
+    return this.deployment.server;
+  }
+
+  /** Ready: logged in at the PC, the desktop running on the server and writing. */
+  static async open(name: string, say: (line: string) => void): Promise<World> {
+    const probe = await ProbeListener.open();
+    const deployment = await Deployment.prepare(name, { debug: true, network: PROBE_NETWORK });
+    deployment.lab.cleanup.add('closing the listener', () => probe.close());
+    try {
+      return await deployment.lab.keepingEvidence(async () => {
+        say('booting the server');
+        await deployment.startServer();
+        await deployment.setUp();
+        const disks = [{ serial: DISK, sizeMiB: 2048 }];
+        const pc = await deployment.pc('pc', { debug: true, memoryMiB: 3072, disks });
+        await pc.start();
+        say('importing the probe desktop');
+        await deployment.importProbe();
+        await deployment.addPerson(PERSON.user, PERSON.password, DESKTOP, { image: 'probe', memoryMiB: 384 });
+        const { id } = await deployment.desktop(DESKTOP);
+        const world = new World(deployment, pc, probe, id);
+        say('logging in and starting the desktop');
+        await world.settle(600_000);
+        return world;
+      });
+    } catch (error) {
+      await deployment.close();
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.deployment.close();
+  }
+
+  desktop(): Promise<Desktop> {
+    return this.deployment.desktop(DESKTOP);
+  }
+
+  /** The PC's disk, as the PC itself tells the server at log-in. */
+  async disk(): Promise<DiskIdentity> {
+    const pcs = JSON.parse(await this.deployment.flexdeploy(['--json', 'pc', 'list'])) as {
+      disks: (DiskIdentity & { name: string; removable: boolean })[];
+    }[];
+    const disk = pcs.flatMap((p) => p.disks).find((d) => d.serial === DISK);
+    if (!disk) throw new Error(`the PC tells of no disk ${DISK}`);
+    const { serial, wwn, model, bytes } = disk;
+    return { serial, wwn, model, bytes };
+  }
+
+  /** Keeps the desktop's disk on the PC too, as a person at the kiosk would; returns when they are the same. */
+  async attach(withinMs = 300_000): Promise<void> {
+    await kiosk(this.pc, { do: 'keepCopy', id: this.id, disk: await this.disk() });
+    await this.waitFor('in sync', withinMs, (d) => d.attachment?.state.kind === 'inSync');
+  }
+
+  /** Gives the copy on the PC up. */
+  async forget(): Promise<void> {
+    await kiosk(this.pc, { do: 'stopCopy', id: this.id });
+    await this.waitFor('detached', 120_000, (d) => d.attachment === undefined);
+  }
+
+  /** Moves the running desktop. */
+  async move(to: 'pc' | 'server'): Promise<void> {
+    await kiosk(this.pc, { do: 'move', id: this.id, to });
+    await this.waitFor(`on the ${to}`, 180_000, (d) => !d.move && (d.holder === undefined) === (to === 'server'));
+  }
+
+  /** Logs out, which brings the desktop back and hands the metadata over, and in again. */
+  async leaveAndReturn(): Promise<void> {
+    await kiosk(this.pc, { do: 'logOut' });
+    await logInRemotely(this.pc, PERSON);
+    await kiosk(this.pc, { do: 'openDesktop', id: this.id });
+  }
+
+  async waitFor(what: string, withinMs: number, isSo: (desktop: Desktop) => boolean): Promise<Desktop> {
+    let last: Desktop | undefined;
+    const so = async () => {
+      last = await this.desktop();
+      return isSo(last);
+    };
+    await eventually(`the desktop is ${what}`, withinMs, so).catch((error) => {
+      throw new Error(`${error.message}: ${JSON.stringify(last)}`);
+    });
+    return last as Desktop;
+  }
+
+  /**
+   * After a fault: does what the person would do (log in again, open the desktop again), and waits until the desktop runs,
+   * writes, and no copy of it is behind.
+   */
+  async settle(withinMs: number): Promise<Desktop> {
+    const deadline = Date.now() + withinMs;
+    const left = () => Math.max(1_000, deadline - Date.now());
+    await eventually('the server answers', left(), async () => (await this.desktop()).id === this.id);
+    for (;;) {
+      const { screen } = await kioskIs(this.pc, 'settled', left(), (s) => SETTLED.has(s.screen.kind));
+      if (screen.kind === 'login') await logInRemotely(this.pc, PERSON);
+      if (screen.kind === 'desktops' || screen.kind === 'login') {
+        await kiosk(this.pc, { do: 'openDesktop', id: this.id });
+      }
+      const from = Date.now();
+      const quiet = (d: Desktop) =>
+        d.state.kind === 'running' &&
+        !d.move &&
+        (d.attachment === undefined || d.attachment.state.kind === 'inSync') &&
+        (d.holder === undefined || d.attachment !== undefined) &&
+        (this.probe.last?.heardAt ?? 0) > from;
+      try {
+        return await this.waitFor('running, writing and in sync', Math.min(left(), 60_000), quiet);
+      } catch (error) {
+        if (Date.now() + 1_000 > deadline) throw error;
+        await sleep(1_000); // perhaps the screen went back to the list: look again
+      }
+    }
+  }
+}
+
+const SETTLED = new Set(['login', 'desktops', 'inUse', 'opening']);
