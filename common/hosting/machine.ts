@@ -70,6 +70,17 @@ export class HostedMachine {
     return unitState(this.#options.places.unit);
   }
 
+  /** Starts it from its disk, by `start`. Resolves when it runs; when it does not, the reason becomes its state. */
+  async startCold(start: () => Promise<void>): Promise<void> {
+    try {
+      await start();
+      await this.connect();
+    } catch (error) {
+      await this.startFailed(messageOf(error).split('\n')[0] ?? 'unknown');
+      throw error;
+    }
+  }
+
   /** After a start that did not get as far as {@link connect}: what the unit says becomes the state. */
   async startFailed(reason: string): Promise<void> {
     const unit = await this.unit().catch(() => ({ kind: 'none' }) as const);

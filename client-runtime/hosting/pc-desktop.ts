@@ -1,0 +1,205 @@
+/** The desktop whose disk is attached to this PC: its disk, and its machine when it runs here. */
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { UserError } from '#common/errors.ts';
+import { hasUefiVars, makeUefiVars, type Owner, prepareFolders } from '#common/hosting/files.ts';
+import { requireHost } from '#common/hosting/host-facts.ts';
+import { HostedMachine } from '#common/hosting/machine.ts';
+import { type Folders, type Places, placesOf } from '#common/hosting/places.ts';
+import { desktopService } from '#common/hosting/unit.ts';
+import type {
+  HostAnswer,
+  HostArgs,
+  HostedDesktop,
+  MachineState,
+  MigrationProgress,
+  MigrationResult,
+} from '#common/protocol/host-link.ts';
+import { allowTicket, revokeTicket } from '#common/qemu/commands.ts';
+import { clearFailure, startService } from '#common/systemd/transient.ts';
+import type { OpenGuarded } from '../disks/guard.ts';
+import type { Attached } from './memory.ts';
+import { PC_DISK, Replica } from './replica.ts';
+
+/** The screen of the one desktop here: on this machine only, for the kiosk's own viewer. */
+const SCREEN = { address: '127.0.0.1', port: 5900 };
+/** Inside the tunnel, a desktop that is sent to this PC arrives on this TCP port. */
+const ARRIVAL_PORT = 40_000;
+/** Seconds that the kiosk's viewer has to connect to the screen. */
+const TICKET_SECONDS = 30;
+
+/** Milliseconds between two presses of the power button: a guest that is still starting loses the first one. */
+const PRESS_EVERY_MS = 20_000;
+
+export interface PcDesktopOptions {
+  attached: Attached;
+  folders: Folders;
+  owner: Owner;
+  openGuarded: OpenGuarded;
+  log: Logger;
+  onMachine(state: MachineState): void;
+  onProgress(progress: MigrationProgress): void;
+}
+
+export class PcDesktop {
+  readonly replica: Replica;
+  attached: Attached;
+  readonly places: Places;
+  readonly #options: PcDesktopOptions;
+  readonly #machine: HostedMachine;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(options: PcDesktopOptions) {
+    const { attached, folders, openGuarded } = options;
+    const log = options.log.child({ desktop: attached.desktop.id });
+    this.#options = options;
+    this.attached = attached;
+    this.places = placesOf(attached.desktop.id, folders);
+    this.replica = new Replica({ id: attached.desktop.id, folder: folders.run, openGuarded, log });
+    this.#machine = new HostedMachine({
+      places: this.places,
+      log,
+      onConnected: (qmp) => revokeTicket(qmp), // nobody gets in before a ticket is made
+      onState: (state) => options.onMachine(state),
+      onProgress: (progress) => options.onProgress(progress),
+    });
+  }
+
+  get desktop(): HostedDesktop {
+    return this.attached.desktop;
+  }
+
+  get machine(): MachineState {
+    return this.#machine.state;
+  }
+
+  /** After a start of our process: what is there of it. `false`: its disk is not attached (any more). */
+  async find(): Promise<boolean> {
+    const { disk, desktop } = this.attached;
+    if (!(await this.replica.find({ disk, bytes: desktop.diskBytes }))) return false;
+    await this.#machine.find();
+    return true;
+  }
+
+  attach(args: HostArgs<'attach'>): Promise<HostAnswer<'attach'>> {
+    return this.#alone(() => this.replica.attach(args));
+  }
+
+  configure(resource: string): Promise<void> {
+    return this.#alone(() => this.replica.configure(resource));
+  }
+
+  detach(save: boolean): Promise<HostAnswer<'detach'>> {
+    return this.#alone(async () => {
+      const { kind } = this.#machine.state;
+      if (kind === 'failed' || kind === 'sent') await this.#machine.end();
+      else if (kind !== 'none') throw new UserError(`the disk is in use: the desktop is "${kind}" on this PC`);
+      const { disk, desktop } = this.attached;
+      const saved = await this.replica.detach({ save, disk, bytes: desktop.diskBytes });
+      return saved ? { saved } : {};
+    });
+  }
+
+  setRole(role: 'primary' | 'secondary'): Promise<void> {
+    const { drbd } = this.replica;
+    return this.#alone(() => (role === 'primary' ? drbd.primary() : drbd.secondary()));
+  }
+
+  pauseSync(paused: boolean): Promise<void> {
+    const { drbd } = this.replica;
+    return this.#alone(() => (paused ? drbd.pauseSync() : drbd.resumeSync()));
+  }
+
+  /** Starts a machine that waits to be sent here. @param address this PC's, inside the tunnel */
+  startIncoming(desktop: HostedDesktop, address: string): Promise<{ host: string; port: number }> {
+    return this.#alone(async () => {
+      await this.#prepareStart(desktop);
+      const at = { host: address, port: ARRIVAL_PORT };
+      await this.#machine.receive(() => this.#start({ incoming: true }), at);
+      return at;
+    });
+  }
+
+  startMachine(desktop: HostedDesktop): Promise<void> {
+    return this.#alone(async () => {
+      if (this.#machine.state.kind === 'running') return;
+      await this.#prepareStart(desktop);
+      await this.#machine.startCold(() => this.#start({ incoming: false }));
+    });
+  }
+
+  async migrateTo(to: Omit<HostArgs<'migrateTo'>, 'desktop'>, signal?: AbortSignal): Promise<MigrationResult> {
+    return await this.#machine.send({ ...to, signal });
+  }
+
+  async cancelMigration(): Promise<void> {
+    await this.#machine.cancelSending();
+  }
+
+  letRun(from: 'arrived' | 'sent'): Promise<void> {
+    return this.#alone(() => this.#machine.letRun(from));
+  }
+
+  endMachine(): Promise<void> {
+    return this.#alone(() => this.#machine.end());
+  }
+
+  async shutDown(): Promise<void> {
+    await this.#machine.pressPowerButton();
+  }
+
+  /** Asks the guest to shut down, and ends it when it has not after this many milliseconds. */
+  async shutDownWithin(ms: number): Promise<void> {
+    const deadline = Date.now() + ms;
+    for (let pressed = 0; this.#machine.state.kind === 'running' && Date.now() < deadline; ) {
+      if (Date.now() - pressed > PRESS_EVERY_MS) {
+        pressed = Date.now();
+        await this.#machine.pressPowerButton().catch(() => {}); // it went meanwhile
+      }
+      await sleep(200);
+    }
+    await this.endMachine();
+  }
+
+  /** Lets a viewer on this PC in, once more. */
+  async ticket(): Promise<{ host: string; port: number; password: string }> {
+    const { qmp } = this.#machine;
+    if (!qmp || this.#machine.state.kind !== 'running') throw new UserError('the desktop does not run on this PC');
+    const password = randomBytes(24).toString('base64url'); // SPICE_MAX_PASSWORD_LENGTH is 60
+    await allowTicket(qmp, password, TICKET_SECONDS);
+    return { host: SCREEN.address, port: SCREEN.port, password };
+  }
+
+  /** Stops watching; the machine goes on. */
+  close(): void {
+    this.#machine.close();
+  }
+
+  async #prepareStart(desktop: HostedDesktop): Promise<void> {
+    const { kind } = this.#machine.state;
+    if (kind !== 'none' && kind !== 'failed') throw new UserError(`the desktop is "${kind}" on this PC`);
+    await clearFailure(this.places.unit);
+    await requireHost(desktop, 'this PC');
+    if ((await this.replica.drbd.status())?.role !== 'Primary')
+      throw new UserError('the disk is not to be written here');
+    this.attached = { ...this.attached, desktop };
+    if (desktop.firmware === 'uefi' && !(await hasUefiVars(this.places))) {
+      await makeUefiVars(this.places, this.#options.owner);
+    }
+  }
+
+  async #start({ incoming }: { incoming: boolean }): Promise<void> {
+    const { folders, owner } = this.#options;
+    const { desktop, places } = this;
+    await prepareFolders(places, { owner, firmware: desktop.firmware, port: SCREEN.port });
+    await startService(desktopService({ desktop, places, folders, disk: PC_DISK, screen: SCREEN, incoming }));
+  }
+
+  /** One thing at a time: what is asked while another one is done waits for it. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#queue.then(work, work);
+    this.#queue = turn.catch(() => {});
+    return turn;
+  }
+}

@@ -1,0 +1,328 @@
+/**
+ * This PC as a host of desktops. The server decides everything; here every call is checked against the disk guard and
+ * against what is really there, and what cannot be proved right is refused. The machine of a desktop that was sent away,
+ * or has arrived, never runs on by our own decision: only the server knows who holds the desktop.
+ */
+import { EventEmitter } from 'node:events';
+import type { Logger } from 'pino';
+import { watchDrbd } from '#common/drbd/events.ts';
+import { UserError } from '#common/errors.ts';
+import { desktopOwner, type Owner } from '#common/hosting/files.ts';
+import type { DesktopHost } from '#common/hosting/host.ts';
+import { hostFacts } from '#common/hosting/host-facts.ts';
+import type { Folders } from '#common/hosting/places.ts';
+import type { PinnedClient } from '#common/http/pinned-client.ts';
+import type { TunnelConfig } from '#common/protocol/client-server.ts';
+import type {
+  DrbdStatus,
+  HostAnswer,
+  HostArgs,
+  HostedDesktop,
+  HostNotice,
+  MachineState,
+} from '#common/protocol/host-link.ts';
+import type { OpenGuarded } from '../disks/guard.ts';
+import { applyPcRules } from './firewall.ts';
+import { HostLink } from './link.ts';
+import { type Attached, Memory } from './memory.ts';
+import { PcDesktop } from './pc-desktop.ts';
+
+/** Milliseconds without the server after which a desktop that is on its way to it stays here instead. */
+const CANCEL_AFTER_MS = 10_000;
+
+/** Milliseconds that a guest has to shut down before this PC's power goes. */
+const SHUT_DOWN_MS = 60_000;
+
+export interface PcHostOptions {
+  folders: Folders;
+  /** Of the tunnel to the server. */
+  tunnelInterface: string;
+  openGuarded: OpenGuarded;
+  log: Logger;
+}
+
+export interface PcHostState {
+  /** The desktop whose disk is attached here, if any. */
+  desktop: HostedDesktop | undefined;
+  machine: MachineState;
+  drbd: DrbdStatus | undefined;
+  /** To the server. `since`: milliseconds since the epoch. */
+  link: { connected: boolean; since: number };
+}
+
+export class PcHost {
+  readonly #options: PcHostOptions;
+  readonly #memory: Memory;
+  readonly #changes = new EventEmitter<{ change: []; notice: [HostNotice] }>();
+  readonly #closing = new AbortController();
+  #owner: Owner | undefined;
+  #desktop: PcDesktop | undefined;
+  #drbd: DrbdStatus | undefined;
+  #watching = false;
+  #link: HostLink | undefined;
+  #linkSince = Date.now();
+  #tunnel: TunnelConfig | undefined;
+  #cancelTimer: NodeJS.Timeout | undefined;
+  /** The answer to the last detach: asked for again when the link was cut before it arrived. */
+  #detached: { desktop: string; answer: HostAnswer<'detach'> } | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: PcHostOptions) {
+    this.#options = options;
+    this.#memory = new Memory(options.folders.run);
+    this.#changes.on('notice', (notice) => this.#link?.tell(notice));
+  }
+
+  /** Finds what is here from before our process started. */
+  async start(): Promise<void> {
+    const { log } = this.#options;
+    const attached = await this.#memory.read();
+    if (!attached) return;
+    try {
+      const desktop = await this.#make(attached);
+      if (!(await desktop.find())) return await this.#memory.forget();
+      this.#desktop = desktop;
+      this.#watch();
+      log.info({ desktop: attached.desktop.id, machine: desktop.machine }, 'a desktop was found on this PC');
+    } catch (err) {
+      log.error({ err, desktop: attached.desktop.id }, 'the desktop on this PC could not be taken over');
+    }
+    this.#changed();
+  }
+
+  get state(): PcHostState {
+    return {
+      desktop: this.#desktop?.desktop,
+      machine: this.#desktop?.machine ?? { kind: 'none' },
+      drbd: this.#drbd,
+      link: { connected: this.#link?.connected ?? false, since: this.#linkSince },
+    };
+  }
+
+  /** Called after every change of {@link state}. Returns: stop listening. */
+  onChange(listener: () => void): () => void {
+    this.#changes.on('change', listener);
+    return () => this.#changes.off('change', listener);
+  }
+
+  /** This desktop's machine runs on this PC. */
+  isHere(desktop: string): boolean {
+    return this.#desktop?.desktop.id === desktop && ['running', 'migrating'].includes(this.#desktop.machine.kind);
+  }
+
+  /** Where the host's end of the guest agent's port is, while a desktop runs here. */
+  get agentSocket(): string | undefined {
+    return this.#desktop && this.isHere(this.#desktop.desktop.id) ? this.#desktop.places.agent : undefined;
+  }
+
+  /** A one-time ticket for the screen of the desktop that runs here. */
+  async ticket(desktop: string): Promise<{ host: string; port: number; password: string }> {
+    return await this.#one(desktop).ticket();
+  }
+
+  /**
+   * Before this PC's power goes, when the server cannot be asked: shuts the desktop that runs here down (after a while by
+   * force) and lets its disk go, which stays the newest copy.
+   */
+  async shutDownHere(): Promise<void> {
+    const here = this.#desktop;
+    if (!here) return;
+    await here.shutDownWithin(SHUT_DOWN_MS);
+    await this.#alone(() => this.#detach({ desktop: here.desktop.id, save: false }));
+  }
+
+  /** Offers this PC to the server as a host: when somebody is logged in and the tunnel is up. */
+  connect(client: PinnedClient, tunnel: TunnelConfig): void {
+    this.disconnect();
+    this.#tunnel = tunnel;
+    this.#link = new HostLink({
+      client,
+      host: this.#calls(),
+      log: this.#options.log,
+      onConnected: (connected) => this.#linkIs(connected),
+    });
+  }
+
+  /** The desktop that runs here goes on. */
+  disconnect(): void {
+    const link = this.#link;
+    this.#link = undefined;
+    link?.close();
+  }
+
+  /** Stops watching; what runs goes on. */
+  close(): void {
+    this.disconnect();
+    clearTimeout(this.#cancelTimer);
+    this.#closing.abort();
+    this.#desktop?.close();
+  }
+
+  #calls(): Omit<DesktopHost, 'onNotice'> {
+    return {
+      inspect: () => this.#inspect(),
+      attach: (args) => this.#alone(() => this.#attach(args)),
+      detach: (args) => this.#alone(() => this.#detach(args)),
+      configure: async ({ desktop, resource }) => done(this.#one(desktop).configure(resource)),
+      setRole: async ({ desktop, role }) => done(this.#one(desktop).setRole(role)),
+      pauseSync: async ({ desktop, paused }) => done(this.#one(desktop).pauseSync(paused)),
+      startIncoming: ({ desktop }) => this.#startIncoming(desktop),
+      migrateTo: async ({ desktop, ...to }, signal) => await this.#one(desktop).migrateTo(to, signal),
+      cancelMigration: async ({ desktop }) => done(this.#one(desktop).cancelMigration()),
+      letRun: (args) => this.#letRun(args),
+      takeBack: async ({ desktop }) => done(this.#one(desktop).letRun('sent')),
+      endMachine: async ({ desktop }) => done(this.#desktop?.desktop.id === desktop && this.#desktop.endMachine()),
+      shutDown: async ({ desktop }) => done(this.#one(desktop).shutDown()),
+      startMachine: async ({ desktop }) => {
+        await this.#applyFirewall();
+        return await done(this.#one(desktop.id).startMachine(desktop));
+      },
+    };
+  }
+
+  async #inspect(): Promise<HostAnswer<'inspect'>> {
+    const localHost = await hostFacts();
+    if (!this.#desktop) return { localHost };
+    const { attached, machine, replica } = this.#desktop;
+    const drbd = await replica.drbd.status();
+    const { disk, generation } = attached;
+    return {
+      localHost,
+      attached: { desktop: attached.desktop.id, disk, machine, generation, ...(drbd && { drbd }) },
+    };
+  }
+
+  async #attach(args: HostArgs<'attach'>): Promise<HostAnswer<'attach'>> {
+    const { desktop, disk, generation } = args;
+    const before = this.#desktop;
+    if (before && before.desktop.id !== desktop.id) {
+      throw new UserError(`the desktop ${before.desktop.name} is attached to this PC`, { hint: 'Detach it first.' });
+    }
+    const here = before ?? (await this.#make({ desktop, disk, generation }));
+    const answer = await here.attach(args);
+    here.attached = { desktop, disk, generation };
+    await this.#memory.write(here.attached);
+    this.#desktop = here;
+    this.#detached = undefined;
+    this.#watch();
+    this.#changed();
+    return answer;
+  }
+
+  async #detach({ desktop, save }: HostArgs<'detach'>): Promise<HostAnswer<'detach'>> {
+    const here = this.#desktop;
+    if (here?.desktop.id !== desktop) return this.#detached?.desktop === desktop ? this.#detached.answer : {};
+    const answer = await here.detach(save);
+    this.#detached = { desktop, answer };
+    here.close();
+    this.#desktop = undefined;
+    this.#drbd = undefined;
+    await this.#memory.forget();
+    this.#changed();
+    return answer;
+  }
+
+  async #startIncoming(desktop: HostedDesktop): Promise<HostAnswer<'startIncoming'>> {
+    const here = this.#one(desktop.id);
+    if (!this.#tunnel) throw new UserError('this PC has no tunnel to the server');
+    await this.#applyFirewall();
+    return await here.startIncoming(desktop, this.#tunnel.address);
+  }
+
+  async #letRun({ desktop, generation }: HostArgs<'letRun'>): Promise<HostAnswer<'letRun'>> {
+    const here = this.#one(desktop);
+    await here.letRun('arrived');
+    here.attached = { ...here.attached, generation };
+    await this.#memory.write(here.attached);
+    return {};
+  }
+
+  async #applyFirewall(): Promise<void> {
+    if (!this.#tunnel) throw new UserError('this PC has no tunnel to the server');
+    const { address, serverAddress } = this.#tunnel;
+    this.#owner ??= await desktopOwner();
+    const { tunnelInterface } = this.#options;
+    await applyPcRules({ tunnelInterface, address, serverAddress, desktopUser: this.#owner.uid });
+  }
+
+  #one(id: string): PcDesktop {
+    if (this.#desktop?.desktop.id === id) return this.#desktop;
+    throw new UserError('this desktop is not attached to this PC');
+  }
+
+  async #make(attached: Attached): Promise<PcDesktop> {
+    const { folders, openGuarded, log } = this.#options;
+    this.#owner ??= await desktopOwner();
+    const { id } = attached.desktop;
+    return new PcDesktop({
+      ...{ attached, folders, openGuarded, log, owner: this.#owner },
+      onMachine: (state) => {
+        this.#changes.emit('notice', { notice: 'machine', desktop: id, state });
+        this.#changed();
+      },
+      onProgress: (progress) => this.#changes.emit('notice', { notice: 'migration', desktop: id, progress }),
+    });
+  }
+
+  /** Tells what DRBD does, from the first attachment on. */
+  #watch(): void {
+    if (this.#watching) return;
+    this.#watching = true;
+    const { log } = this.#options;
+    void watchDrbd({
+      signal: this.#closing.signal,
+      onError: (err) => log.debug({ err }, 'drbdsetup events2'),
+      onStatus: (name, status) => {
+        const id = this.#desktop?.desktop.id;
+        if (id === undefined || name !== `desk-${id}`) return;
+        this.#drbd = status;
+        if (status) this.#changes.emit('notice', { notice: 'drbd', desktop: id, status });
+        this.#changed();
+      },
+    });
+  }
+
+  #linkIs(connected: boolean): void {
+    this.#linkSince = Date.now();
+    clearTimeout(this.#cancelTimer);
+    if (connected) this.#tellAll();
+    else this.#cancelTimer = setTimeout(() => void this.#stayHere(), CANCEL_AFTER_MS);
+    this.#changed();
+  }
+
+  #tellAll(): void {
+    const here = this.#desktop;
+    if (!here) return;
+    const desktop = here.desktop.id;
+    this.#changes.emit('notice', { notice: 'machine', desktop, state: here.machine });
+    if (this.#drbd) this.#changes.emit('notice', { notice: 'drbd', desktop, status: this.#drbd });
+  }
+
+  /**
+   * The server has not been heard of while the desktop was being sent to it: the connection would be tried for a
+   * quarter of an hour, and the desktop slowed down all the while. One that has been sent whole is not touched.
+   */
+  async #stayHere(): Promise<void> {
+    const here = this.#desktop;
+    if (here?.machine.kind !== 'migrating') return;
+    const { log } = this.#options;
+    log.warn({ desktop: here.desktop.id }, 'the server is gone: the desktop stays here');
+    await here.cancelMigration().catch((err) => log.warn({ err }, 'the move could not be broken off'));
+  }
+
+  #changed(): void {
+    this.#changes.emit('change');
+  }
+
+  /** Attaching and detaching, one at a time. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work, work);
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+}
+
+async function done(work: Promise<unknown> | false | undefined): Promise<Record<string, never>> {
+  await work;
+  return {};
+}
