@@ -17,12 +17,15 @@ import { ownAddresses } from './addresses.ts';
 import { buildApp } from './api/app.ts';
 import type { Services } from './api/services.ts';
 import type { TypedApp } from './api/typed.ts';
+import { Attachments } from './attachments/attachments.ts';
 import { type Certificates, ensureCertificates } from './certificates.ts';
 import { consoleText } from './console-text.ts';
 import { type Database, openDatabase } from './database/open.ts';
 import type { Hosting } from './hosting.ts';
+import { Hosts } from './hosts/hosts.ts';
 import { Desktops } from './inventory/desktops.ts';
 import { Images } from './inventory/images.ts';
+import { Pcs } from './inventory/pcs.ts';
 
 const SWEEP_MS = 30_000;
 const LOOK_AT_ADDRESSES_MS = 5_000;
@@ -90,28 +93,40 @@ function makeServices(
 ): Services & { stopListening: () => void } {
   const lockOut = new LockOut(database, now);
   const users = new Users({ database, lockOut, now });
-  const sessions = new Sessions({ database, hosting, now });
-  const desktops = new Desktops({ database, hosting, now, onError: (err) => log.error({ err }, 'a desktop changed') });
+  const pcs = new Pcs({ database, now });
+  const sessions = new Sessions({ database, hosting, pcs, now });
+  const hosts = new Hosts({ now });
+  const attachments = new Attachments({ database, hosting, hosts, log, now });
+  const onError = (err: unknown) => log.error({ err }, 'a desktop changed');
+  const desktops = new Desktops({ database, hosting, attachments, now, onError });
   const images = new Images({ database, hosting, now });
   const deaf = hosting.onTunnelDead((id) => {
-    sessions.end(id, 'expired').catch((err) => log.error({ err, session: id }, 'the session of a dead PC'));
+    const expire = async () => {
+      const session = await sessions.row(id);
+      if (session) await sessions.expire(session);
+    };
+    expire().catch((err) => log.error({ err, session: id }, 'the session of a dead PC'));
   });
   const serverName = hostname();
   const localTokenHash = hashToken(localToken);
   const stopListening = () => {
     deaf();
     desktops.close();
+    attachments.close();
+    hosts.close();
   };
   return {
-    ...{ database, lockOut, users, sessions, desktops, images },
+    ...{ database, lockOut, users, sessions, desktops, images, pcs, hosts, attachments },
     ...{ now, serverName, version, localTokenHash, onSetUp, stopListening },
   };
 }
 
 /** Facts first: what runs is found again; then what a kill left half done is taken away. */
-async function recover({ sessions, desktops, images }: Services, hosting: Hosting, log: Logger): Promise<void> {
+async function recover(services: Services, hosting: Hosting, log: Logger): Promise<void> {
+  const { sessions, desktops, images, attachments } = services;
   await hosting.recover({ desktops: await desktops.records(), tunnels: await sessions.recover() });
   for (const failure of [...(await desktops.recover()), ...(await images.recover())]) log.error(failure);
+  await attachments.recover();
 }
 
 async function listen(app: TypedApp, host: string, port: number): Promise<number> {

@@ -26,12 +26,17 @@
  * | DELETE desktops/ID                 | admin          | -> nothing                           |
  * | PUT desktops/ID/attachment         | own, from a PC | Attach -> Desktop                    |
  * | PATCH desktops/ID/attachment       | own; admin all | ChangeAttachment -> Desktop          |
- * | DELETE desktops/ID/attachment      | own; admin all | -> Desktop (leaves cleanly)          |
+ * | DELETE desktops/ID/attachment      | own; admin all | -> Desktop (leaves cleanly);         |
+ * |                                    |                |    ?forget=true: for good            |
  * | POST desktops/ID/move              | own; admin all | StartMove -> Desktop                 |
  * | DELETE desktops/ID/move            | own; admin all | -> Desktop (cancel)                  |
  * | POST desktops/ID/reclaim           | admin          | Reclaim -> Desktop                   |
  * | GET pcs                            | admin          | -> Pc[]                              |
  * | PATCH pcs/UUID                     | admin          | ChangePc -> Pc                       |
+ * | GET, PATCH settings                | admin          | -> Settings; ChangeSettings ->       |
+ * |                                    |                |    Settings                          |
+ *
+ * A PC that hosts desktops has a second WebSocket, `/api/v1/host` (host-link.ts).
  *
  * "nothing" is status 204. An object one may not see is `not_found`, never `forbidden`.
  */
@@ -163,6 +168,11 @@ export const LoggedIn = Type.Object({
   expiresAt: Timestamp,
   user: User,
   tunnel: Type.Optional(TunnelConfig),
+  pc: Type.Optional(
+    Type.String({
+      description: 'how the server calls this PC; absent for what is none, or cannot be told from others',
+    }),
+  ),
 });
 export type LoggedIn = Static<typeof LoggedIn>;
 
@@ -266,6 +276,24 @@ export const Holder = Type.Object({
 });
 export type Holder = Static<typeof Holder>;
 
+/**
+ * A disk that needs no question: it was chosen for this desktop before (and not put aside since), or an administrator
+ * pinned it and its PC is connected.
+ */
+export const KnownDisk = Type.Object({
+  pc: Type.Object({ uuid: Type.String(), name: Type.String() }),
+  disk: DiskIdentity,
+  pinned: Type.Boolean(),
+  lastUsedAt: Type.Optional(Timestamp),
+  aside: Type.Optional(
+    Type.Object({
+      since: Timestamp,
+      text: Type.String({ description: 'what is on it that the server does not have' }),
+    }),
+  ),
+});
+export type KnownDisk = Static<typeof KnownDisk>;
+
 export const Desktop = Type.Object({
   id: Id,
   name: Name,
@@ -280,6 +308,7 @@ export const Desktop = Type.Object({
   holder: Type.Optional(Holder),
   attachment: Type.Optional(Attachment),
   move: Type.Optional(Move),
+  knownDisks: Type.Optional(Type.Array(KnownDisk)),
   notice: Type.Optional(
     Type.Object({
       at: Timestamp,
@@ -341,6 +370,21 @@ export const ChangePc = Type.Object(
   closed,
 );
 export type ChangePc = Static<typeof ChangePc>;
+
+/** `GET /api/v1/settings`: what holds for the whole server. */
+export const Settings = Type.Object({
+  syncLimitKiBps: Type.Optional(
+    Type.Integer({ minimum: 1, description: 'KiB a second that all PCs together may use to synchronise' }),
+  ),
+});
+export type Settings = Static<typeof Settings>;
+
+/** `PATCH /api/v1/settings`. null takes a limit away. */
+export const ChangeSettings = Type.Object(
+  { syncLimitKiBps: Type.Optional(Type.Union([Type.Integer({ minimum: 1 }), Type.Null()])) },
+  closed,
+);
+export type ChangeSettings = Static<typeof ChangeSettings>;
 
 /** `POST /api/v1/desktops` (administrators). */
 export const CreateDesktop = Type.Object(

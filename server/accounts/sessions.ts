@@ -2,6 +2,7 @@ import type { MachineFacts, Role, ServerEvent, Session, TunnelConfig } from '#co
 import type { Database } from '../database/open.ts';
 import type { SessionRow } from '../database/schema.ts';
 import type { Hosting, TunnelRequest } from '../hosting.ts';
+import type { Pcs } from '../inventory/pcs.ts';
 import { hashToken, newId, newToken } from './tokens.ts';
 
 /** A session lasts as long as it is used, and this long after; and never longer than the second. */
@@ -27,6 +28,7 @@ export interface NewSession {
 export interface SessionsOptions {
   database: Database;
   hosting: Hosting;
+  pcs: Pcs;
   /** ms since the epoch */
   now: () => number;
 }
@@ -35,13 +37,15 @@ export interface SessionsOptions {
 export class Sessions {
   readonly #database: Database;
   readonly #hosting: Hosting;
+  readonly #pcs: Pcs;
   readonly #now: () => number;
   #tunnels: Promise<unknown> = Promise.resolve();
   readonly #endListeners = new Set<(sessionId: string, reason: EndReason) => void>();
 
-  constructor({ database, hosting, now }: SessionsOptions) {
+  constructor({ database, hosting, pcs, now }: SessionsOptions) {
     this.#database = database;
     this.#hosting = hosting;
+    this.#pcs = pcs;
     this.#now = now;
   }
 
@@ -51,7 +55,8 @@ export class Sessions {
   }
 
   /**
-   * Makes a session. A PC (with a tunnel key) has one at a time: an older one with the same key is ended first.
+   * Makes a session. A PC (with a tunnel key) has one at a time: an older one with the same key, or of the same person at
+   * the same PC, is ended first.
    * Leaves nothing behind when the tunnel cannot be made.
    */
   async open(wanted: NewSession): Promise<{ token: string; session: SessionRow; tunnel?: TunnelConfig }> {
@@ -68,6 +73,7 @@ export class Sessions {
       machine: wanted.machine === undefined ? null : JSON.stringify(wanted.machine),
       tunnel_public_key: wanted.tunnelPublicKey ?? null,
       tunnel_address: null,
+      pc: (wanted.machine && wanted.tunnelPublicKey && (await this.#pcs.seen(wanted.machine))) ?? null,
     };
     const publicKey = wanted.tunnelPublicKey;
     if (publicKey === undefined) {
@@ -110,7 +116,7 @@ export class Sessions {
       .executeTakeFirst();
     if (row === undefined) return undefined;
     const { role, ...session } = row;
-    if (session.expires_at <= this.#now()) {
+    if (session.expires_at <= this.#now() && !(await this.#holds(session))) {
       await this.end(session.id, 'expired');
       return undefined;
     }
@@ -123,7 +129,8 @@ export class Sessions {
     const now = this.#now();
     if (now - session.last_seen_at < TOUCH_MS) return;
     session.last_seen_at = now;
-    session.expires_at = Math.min(now + IDLE_MS, session.created_at + LONGEST_MS);
+    const longest = (await this.#holds(session)) ? now + IDLE_MS : session.created_at + LONGEST_MS;
+    session.expires_at = Math.min(now + IDLE_MS, longest);
     const { last_seen_at, expires_at } = session;
     await this.#database
       .updateTable('sessions')
@@ -160,8 +167,22 @@ export class Sessions {
   /** Ends what has expired. */
   async sweep(): Promise<void> {
     const now = this.#now();
-    const rows = await this.#database.selectFrom('sessions').select('id').where('expires_at', '<=', now).execute();
-    for (const { id } of rows) await this.end(id, 'expired');
+    const rows = await this.#database.selectFrom('sessions').selectAll().where('expires_at', '<=', now).execute();
+    for (const row of rows) await this.expire(row);
+  }
+
+  /**
+   * Ends a session that is over by time, or whose PC is not heard of any more. Not if that PC holds a desktop of its
+   * person: it comes back when its link does, however long that takes, and then goes on with what it has.
+   */
+  async expire(session: SessionRow): Promise<void> {
+    if (!(await this.#holds(session))) await this.end(session.id, 'expired');
+  }
+
+  async #holds({ pc, user }: SessionRow): Promise<boolean> {
+    if (pc === null) return false;
+    const query = this.#database.selectFrom('desktops').select('id').where('holder_pc', '=', pc);
+    return (await query.where('owner', '=', user).executeTakeFirst()) !== undefined;
   }
 
   /**
@@ -171,13 +192,12 @@ export class Sessions {
   async recover(): Promise<Required<TunnelRequest>[]> {
     await this.#database
       .deleteFrom('sessions')
-      .where((eb) =>
-        eb.or([
-          eb('expires_at', '<=', this.#now()),
-          eb.and([eb('tunnel_public_key', 'is not', null), eb('tunnel_address', 'is', null)]),
-        ]),
-      )
+      .where((eb) => eb.and([eb('tunnel_public_key', 'is not', null), eb('tunnel_address', 'is', null)]))
       .execute();
+    const expired = this.#database.selectFrom('sessions').selectAll().where('expires_at', '<=', this.#now());
+    for (const row of await expired.execute()) {
+      if (!(await this.#holds(row))) await this.#database.deleteFrom('sessions').where('id', '=', row.id).execute();
+    }
     const rows = await this.#database.selectFrom('sessions').selectAll().execute();
     return rows.flatMap((r) =>
       r.tunnel_public_key !== null && r.tunnel_address !== null
@@ -188,8 +208,18 @@ export class Sessions {
 
   async #replaceAndInsert(session: SessionRow, publicKey: string): Promise<void> {
     const replaced = await this.#database.transaction().execute(async (db) => {
-      const older = await db.selectFrom('sessions').select('id').where('tunnel_public_key', '=', publicKey).execute();
-      await db.deleteFrom('sessions').where('tunnel_public_key', '=', publicKey).execute();
+      const older = await db
+        .selectFrom('sessions')
+        .select('id')
+        .where((eb) =>
+          eb.or([
+            eb('tunnel_public_key', '=', publicKey),
+            ...(session.pc === null ? [] : [eb.and([eb('pc', '=', session.pc), eb('user', '=', session.user)])]),
+          ]),
+        )
+        .execute();
+      const ids = older.map((o) => o.id);
+      if (ids.length > 0) await db.deleteFrom('sessions').where('id', 'in', ids).execute();
       await db.insertInto('sessions').values(session).execute();
       return older;
     });

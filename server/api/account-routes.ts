@@ -77,6 +77,7 @@ export function addPublicRoutes(app: TypedApp, services: Services): void {
         expiresAt: new Date(opened.session.expires_at).toISOString(),
         user: await users.get(name),
         ...(opened.tunnel !== undefined && { tunnel: opened.tunnel }),
+        ...(opened.session.pc !== null && { pc: opened.session.pc }),
       };
     },
   );

@@ -4,17 +4,21 @@ import fastifyWebsocket from '@fastify/websocket';
 import { type FastifyBaseLogger, type FastifyReply, fastify, LogController } from 'fastify';
 import { addPublicRoutes, addSessionRoutes, addUserRoutes } from './account-routes.ts';
 import { requireToken } from './authorize.ts';
-import { addDesktopRoutes } from './desktop-routes.ts';
+import { addDesktopRoutes, addPlaceRoutes } from './desktop-routes.ts';
 import { addErrorHandling, answerBrokenHttp, problemOf } from './errors.ts';
 import { addEventRoute } from './events.ts';
+import { addHostRoute } from './host-route.ts';
 import { addImageRoutes } from './image-routes.ts';
 import { describeApi, swaggerOptions } from './openapi.ts';
+import { addPcRoutes } from './pc-routes.ts';
 import type { Services } from './services.ts';
 import type { TypedApp } from './typed.ts';
 import { validatorCompiler } from './validation.ts';
 
 /** JSON bodies are small: a log-in with a machine's facts is a few KiB. */
 const BODY_LIMIT_BYTES = 256 * 1024;
+/** One message on a WebSocket. The largest is a PC's saved metadata (host-link.ts) as JSON. */
+const SOCKET_LIMIT_BYTES = 34 * 1024 * 1024;
 /** A connection on which nothing moves for this long is closed. */
 const SILENT_CONNECTION_MS = 120_000;
 
@@ -48,7 +52,7 @@ export async function buildApp(services: Services, { tls, log }: AppOptions): Pr
   logRequests(app);
   await app.register(fastifySwagger, swaggerOptions(services.version));
   await app.register(fastifyWebsocket, {
-    options: { maxPayload: 4096, perMessageDeflate: false },
+    options: { maxPayload: SOCKET_LIMIT_BYTES, perMessageDeflate: false },
   });
   await app.register(
     async (api) => {
@@ -60,7 +64,10 @@ export async function buildApp(services: Services, { tls, log }: AppOptions): Pr
         addSessionRoutes(inner as TypedApp, services);
         addUserRoutes(inner as TypedApp, services);
         addDesktopRoutes(inner as TypedApp, services);
+        addPlaceRoutes(inner as TypedApp, services);
+        addPcRoutes(inner as TypedApp, services);
         addEventRoute(inner as TypedApp, services);
+        addHostRoute(inner as TypedApp, services);
       });
       await scope.register(async (inner) => {
         requireToken(inner, services);

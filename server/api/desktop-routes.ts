@@ -1,8 +1,74 @@
 import { Type } from 'typebox';
-import { CreateDesktop, Desktop, ViewerTicket } from '#common/protocol/client-server.ts';
+import {
+  Attach,
+  ChangeAttachment,
+  CreateDesktop,
+  Desktop,
+  Reclaim,
+  StartMove,
+  ViewerTicket,
+} from '#common/protocol/client-server.ts';
 import { askedBy } from './authorize.ts';
 import type { Services } from './services.ts';
 import { errors, IdParams, nothing, type TypedApp } from './typed.ts';
+
+const DetachQuery = Type.Object(
+  {
+    forget: Type.Optional(
+      Type.Union([Type.Literal('true'), Type.Literal('false')], {
+        description: 'true: the disk is not taken again without a question',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+/** Where a desktop's disk is, and where it runs. */
+export function addPlaceRoutes(app: TypedApp, { desktops }: Services): void {
+  const one = { params: IdParams, response: { 200: Desktop, ...errors } };
+
+  app.put(
+    '/desktops/:id/attachment',
+    { schema: { summary: 'Keep it on a disk of this PC too', body: Attach, ...one } },
+    async (request) => await desktops.attach(askedBy(request), request.params.id, request.body),
+  );
+
+  app.patch(
+    '/desktops/:id/attachment',
+    { schema: { summary: 'Pause, go on, limit', body: ChangeAttachment, ...one } },
+    async (request) => await desktops.changeAttachment(askedBy(request), request.params.id, request.body),
+  );
+
+  app.delete(
+    '/desktops/:id/attachment',
+    { schema: { summary: 'Leave its PC cleanly', querystring: DetachQuery, ...one } },
+    async (request) => {
+      const forget = request.query.forget === 'true';
+      return await desktops.detach(askedBy(request), request.params.id, forget);
+    },
+  );
+
+  app.post(
+    '/desktops/:id/move',
+    { schema: { summary: 'Move it while it runs; answers as soon as that is under way', body: StartMove, ...one } },
+    async (request) => await desktops.move(askedBy(request), request.params.id, request.body),
+  );
+
+  app.delete(
+    '/desktops/:id/move',
+    { schema: { summary: 'Cancel its move', ...one } },
+    async (request) => await desktops.cancelMove(askedBy(request), request.params.id),
+  );
+
+  app.post(
+    '/desktops/:id/reclaim',
+    {
+      config: { admin: true },
+      schema: { summary: 'Take it back from a PC that is lost', body: Reclaim, ...one },
+    },
+    async (request) => await desktops.reclaim(askedBy(request), request.params.id, request.body.generation),
+  );
+}
 
 export function addDesktopRoutes(app: TypedApp, { desktops }: Services): void {
   const one = { params: IdParams, response: { 200: Desktop, ...errors } };

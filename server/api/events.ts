@@ -9,6 +9,8 @@ import type { TypedApp } from './typed.ts';
 const CLOSE_SESSION_ENDED = 4001;
 /** More than this unread by a slow PC, and it is hung up on; it comes back and gets everything anew. */
 const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
+/** Nothing is expected from the other end; what is longer than this is no mistake any more. */
+const MAX_RECEIVED_BYTES = 4096;
 
 interface Stream {
   socket: WebSocket;
@@ -60,6 +62,9 @@ export function addEventRoute(app: TypedApp, services: Services): void {
     const stream: Stream = { socket, principal: askedBy(request), alive: true, pending: [] };
     socket.on('error', (error) => request.log.debug({ err: error }, 'event stream'));
     socket.on('close', () => streams.delete(stream));
+    socket.on('message', (data) => {
+      if (!(data instanceof Buffer) || data.length > MAX_RECEIVED_BYTES) socket.terminate();
+    });
     socket.on('pong', () => {
       stream.alive = true;
       if (stream.principal.kind !== 'session') return;

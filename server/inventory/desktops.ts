@@ -1,19 +1,32 @@
-import type { CreateDesktop, Desktop, DesktopState, ViewerTicket } from '#common/protocol/client-server.ts';
+import type {
+  Attach,
+  ChangeAttachment,
+  CreateDesktop,
+  Desktop,
+  DesktopState,
+  StartMove,
+  ViewerTicket,
+} from '#common/protocol/client-server.ts';
 import type { Principal } from '../accounts/sessions.ts';
 import { newId } from '../accounts/tokens.ts';
+import type { Attachments } from '../attachments/attachments.ts';
 import type { Database } from '../database/open.ts';
 import type { DesktopRow } from '../database/schema.ts';
 import type { DesktopRecord, Hosting } from '../hosting.ts';
 import { Problem } from '../problem.ts';
+import { recordOf } from './record.ts';
 
 const DEFAULT_MEMORY_MIB = 2048;
 const DEFAULT_CPUS = 2;
+/** TCP ports are counted from it: 20000 + minor (DRBD) and 40000 + minor (a desktop that arrives). */
+const LAST_MINOR = 19_999;
 
 export type DesktopChange = { kind: 'changed'; desktop: Desktop } | { kind: 'removed'; id: string; owner: string };
 
 export interface DesktopsOptions {
   database: Database;
   hosting: Hosting;
+  attachments: Attachments;
   /** ms since the epoch */
   now: () => number;
   /** Told of what went wrong where nobody waits for an answer. */
@@ -27,6 +40,7 @@ export interface DesktopsOptions {
 export class Desktops {
   readonly #database: Database;
   readonly #hosting: Hosting;
+  readonly #attachments: Attachments;
   readonly #now: () => number;
   readonly #listeners = new Set<(change: DesktopChange) => void>();
   readonly #beingDeleted = new Set<string>();
@@ -34,13 +48,14 @@ export class Desktops {
   /** Stops listening to the hosting. */
   readonly close: () => void;
 
-  constructor({ database, hosting, now, onError }: DesktopsOptions) {
+  constructor({ database, hosting, attachments, now, onError }: DesktopsOptions) {
     this.#database = database;
     this.#hosting = hosting;
+    this.#attachments = attachments;
     this.#now = now;
-    this.close = hosting.onChange((id) => {
-      this.#changed(id).catch(onError);
-    });
+    const changed = (id: string) => void this.#changed(id).catch(onError);
+    this.close = hosting.onChange(changed);
+    attachments.onChange(changed);
   }
 
   /** `listener` is called when a desktop was made, changed its state, or was deleted. */
@@ -80,12 +95,15 @@ export class Desktops {
         disk_bytes: image.disk_bytes,
         created_at: this.#now(),
         phase: 'creating',
+        minor: await freeMinor(db),
+        ...{ holder_pc: null, holder_since: null, holder_complete: 0, generation: 0, pairing: 0 },
+        ...{ notice_at: null, notice_text: null },
       };
       await db.insertInto('desktops').values(values).execute();
       return values;
     });
     try {
-      await this.#hosting.create(toRecord(row));
+      await this.#hosting.create(recordOf(row));
     } catch (error) {
       await this.#hosting.remove(row.id);
       await this.#database.deleteFrom('desktops').where('id', '=', row.id).execute();
@@ -100,22 +118,27 @@ export class Desktops {
   /** Resolves as soon as it is starting. @throws Problem, HostingError */
   async start(principal: Principal, id: string): Promise<Desktop> {
     const row = await this.#usable(principal, id);
-    await this.#hosting.start(toRecord(row));
-    return this.#toDesktop(row);
+    this.#attachments.requireStill(row);
+    const onPc = row.holder_pc !== null && (await this.#attachments.startOnPc(row));
+    if (!onPc) await this.#hosting.start(recordOf(row));
+    return await this.get(principal, id);
   }
 
   /** Asks the guest to shut down. @throws Problem, HostingError */
   async shutDown(principal: Principal, id: string): Promise<Desktop> {
     const row = await this.#usable(principal, id);
-    await this.#hosting.shutDown(id);
-    return this.#toDesktop(row);
+    if (row.holder_pc === null) await this.#hosting.shutDown(id);
+    else await this.#attachments.shutDownOnPc(row);
+    return await this.get(principal, id);
   }
 
   /** Cuts its power. @throws Problem, HostingError */
   async forceOff(principal: Principal, id: string): Promise<Desktop> {
     const row = await this.#usable(principal, id);
-    await this.#hosting.forceOff(id);
-    return this.#toDesktop(row);
+    this.#attachments.requireStill(row);
+    if (row.holder_pc === null) await this.#hosting.forceOff(id);
+    else await this.#attachments.forceOffOnPc(row);
+    return await this.get(principal, id);
   }
 
   /** A ticket for the screen, for the tunnel of the session that asks. @throws Problem, HostingError */
@@ -127,7 +150,48 @@ export class Desktops {
         hint: 'Log in on a PC that was started from the FlexDeploy medium.',
       });
     }
+    if (row.holder_pc !== null) {
+      throw new Problem('conflict', `${row.name} is on a PC now, and so is its screen`, {
+        hint: 'Go on working there.',
+      });
+    }
     return await this.#hosting.ticketFor(row.id, address);
+  }
+
+  /** Keeps it on the disk of the PC that asks, too. @throws Problem */
+  async attach(principal: Principal, id: string, wanted: Attach): Promise<Desktop> {
+    await this.#attachments.attach(principal, await this.#usable(principal, id), wanted);
+    return await this.get(principal, id);
+  }
+
+  /** Pauses it, lets it go on, limits it. @throws Problem */
+  async changeAttachment(principal: Principal, id: string, wanted: ChangeAttachment): Promise<Desktop> {
+    await this.#attachments.change(await this.#usable(principal, id), wanted);
+    return await this.get(principal, id);
+  }
+
+  /** Leaves its PC cleanly. `forget`: the disk is not taken again without a question. @throws Problem */
+  async detach(principal: Principal, id: string, forget: boolean): Promise<Desktop> {
+    await this.#attachments.detach(await this.#usable(principal, id), forget);
+    return await this.get(principal, id);
+  }
+
+  /** Answers as soon as it is under way. @throws Problem */
+  async move(principal: Principal, id: string, wanted: StartMove): Promise<Desktop> {
+    await this.#attachments.move(await this.#usable(principal, id), wanted);
+    return await this.get(principal, id);
+  }
+
+  /** @throws Problem when there is no move, or it is too late */
+  async cancelMove(principal: Principal, id: string): Promise<Desktop> {
+    this.#attachments.cancelMove(await this.#usable(principal, id));
+    return await this.get(principal, id);
+  }
+
+  /** Takes it back from a PC that is lost. @throws Problem */
+  async reclaim(principal: Principal, id: string, generation: number): Promise<Desktop> {
+    await this.#attachments.reclaim(await this.#usable(principal, id), generation);
+    return await this.get(principal, id);
   }
 
   /** Deletes a desktop with its disk; it is forced off first. @throws Problem, HostingError */
@@ -136,6 +200,7 @@ export class Desktops {
     if (this.#beingDeleted.has(id)) throw new Problem('conflict', `${row.name} is being deleted already`);
     this.#beingDeleted.add(id);
     try {
+      await this.#attachments.beforeDelete(row);
       await this.#database.updateTable('desktops').set({ phase: 'deleting' }).where('id', '=', id).execute();
       await this.#hosting.remove(id);
       await this.#database.deleteFrom('desktops').where('id', '=', id).execute();
@@ -148,7 +213,7 @@ export class Desktops {
   /** For {@link Hosting.recover}: what is there, whole. */
   async records(): Promise<DesktopRecord[]> {
     const rows = await this.#database.selectFrom('desktops').selectAll().where('phase', '=', 'ready').execute();
-    return rows.map(toRecord);
+    return rows.map(recordOf);
   }
 
   /** After a restart: takes away what was half made or half deleted. Returns a sentence for each failure. */
@@ -191,26 +256,33 @@ export class Desktops {
   }
 
   #state(row: DesktopRow): DesktopState {
-    if (row.phase === 'ready') return this.#hosting.desktopState(row.id);
+    if (row.phase === 'ready') {
+      return row.holder_pc === null ? this.#hosting.desktopState(row.id) : this.#attachments.stateOnPc(row);
+    }
     const at = new Date(this.#now()).toISOString();
     if (this.#beingDeleted.has(row.id)) return { kind: 'stopping', since: at };
     return { kind: 'failed', at, reason: 'its deletion did not finish; delete it again' };
   }
 
   #toDesktop(row: DesktopRow): Desktop {
-    return { ...toRecord(row), createdAt: new Date(row.created_at).toISOString(), state: this.#state(row) };
+    const { minor: _, ...shown } = recordOf(row);
+    const { notice_at, notice_text } = row;
+    return {
+      ...shown,
+      createdAt: new Date(row.created_at).toISOString(),
+      state: this.#state(row),
+      ...this.#attachments.viewOf(row),
+      ...(notice_at !== null && { notice: { at: new Date(notice_at).toISOString(), text: notice_text ?? '' } }),
+    };
   }
 }
 
-function toRecord(row: DesktopRow): DesktopRecord {
-  return {
-    id: row.id,
-    name: row.name,
-    owner: row.owner,
-    image: row.image,
-    firmware: row.firmware,
-    memoryMiB: row.memory_mib,
-    cpus: row.cpus,
-    diskBytes: row.disk_bytes,
-  };
+/** The first number that no desktop has; what was deleted gives its number back. */
+async function freeMinor(db: Database): Promise<number> {
+  const rows = await db.selectFrom('desktops').select('minor').orderBy('minor').execute();
+  const taken = new Set(rows.map((r) => r.minor));
+  let minor = 1;
+  while (taken.has(minor)) minor += 1;
+  if (minor > LAST_MINOR) throw new Problem('unavailable', 'this server has as many desktops as it can have');
+  return minor;
 }

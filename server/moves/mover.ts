@@ -1,0 +1,213 @@
+/** The moves that are under way: what {@link moveDesktop} needs of a pair, and what people see of it. */
+import { messageOf, UserError } from '#common/errors.ts';
+import type { Move as MoveView } from '#common/protocol/client-server.ts';
+import type { MachineState } from '#common/protocol/host-link.ts';
+import type { Pair } from '../attachments/pair.ts';
+import { connected } from '../attachments/plan.ts';
+import { openingsFor, resourceText } from '../attachments/resource.ts';
+import type { PairRecord } from '../attachments/store.ts';
+import { whyNotHere } from '../attachments/view.ts';
+import type { RemoteHost } from '../hosts/hosts.ts';
+import { hostedOf } from '../inventory/record.ts';
+import { Problem } from '../problem.ts';
+import { whyNot } from './local-host.ts';
+import { type Move, MoveCancelled, type MoveLimits, moveDesktop, moveFailure, type Phase } from './move.ts';
+
+export type To = MoveView['to'];
+
+interface Running {
+  to: To;
+  since: number;
+  phase: Phase;
+  abort: AbortController;
+}
+
+/** Milliseconds between two looks at whether the disks are the same by now. */
+const LOOK_MS = 250;
+
+export class Movers {
+  readonly #running = new Map<string, Running>();
+  readonly #limits: MoveLimits | undefined;
+
+  constructor(limits?: MoveLimits) {
+    this.#limits = limits;
+  }
+
+  isMoving(id: string): boolean {
+    return this.#running.has(id);
+  }
+
+  viewOf(pair: Pair): MoveView | undefined {
+    const running = this.#running.get(pair.id);
+    if (!running) return undefined;
+    const { to, since, phase } = running;
+    return { to, since: new Date(since).toISOString(), phase, percent: percentOf(phase, pair) };
+  }
+
+  /** Begins it; how it goes on is seen in {@link viewOf} and told by the pair's changes. @throws Problem */
+  start(pair: Pair, record: PairRecord, to: To): void {
+    if (this.#running.has(pair.id)) throw new Problem('conflict', `${record.desktop.name} is being moved already`);
+    const reason = whyNoMove(pair, record, to);
+    if (reason !== undefined) throw new Problem('conflict', `${record.desktop.name} cannot be moved: ${reason}`);
+    const { context } = pair;
+    const running: Running = { to, since: context.now(), phase: 'preparing', abort: new AbortController() };
+    this.#running.set(pair.id, running);
+    context.onChange(pair.id, 'at once');
+    void pair
+      .alone(() => this.#run(pair, running))
+      .catch((err) => context.log.error({ err, desktop: pair.id }, 'moving a desktop'))
+      .finally(() => {
+        this.#running.delete(pair.id);
+        context.onChange(pair.id, 'at once');
+        pair.kick(true);
+      });
+  }
+
+  /** @throws Problem when there is none, or it is too late */
+  cancel(id: string, name: string): void {
+    const running = this.#running.get(id);
+    if (!running) throw new Problem('conflict', `${name} is not being moved`);
+    if (running.phase === 'finishing') throw new Problem('conflict', `${name} has been moved already`);
+    running.abort.abort(new MoveCancelled(`the move of ${name} was cancelled; it goes on where it was`));
+  }
+
+  /** The PC has gone, or come anew: a move that is under way cannot be brought to an end with it. */
+  linkChanged(pair: Pair): void {
+    const running = this.#running.get(pair.id);
+    running?.abort.abort(new UserError(`the connection to ${pair.host?.name ?? 'the PC'} was lost`));
+  }
+
+  close(): void {
+    for (const { abort } of this.#running.values()) abort.abort(new UserError('the server is stopping'));
+  }
+
+  async #run(pair: Pair, running: Running): Promise<void> {
+    const { store, log } = pair.context;
+    const record = await pair.reload();
+    const host = pair.host;
+    if (!record || !host) return;
+    await store.notice(pair.id, null);
+    pair.memory.migration = undefined;
+    const { name } = record.desktop;
+    try {
+      const result = await moveDesktop(ports(pair, record, host, running), running.abort.signal, this.#limits);
+      log.info({ desktop: pair.id, to: running.to, ...result }, 'a desktop was moved');
+    } catch (error) {
+      const level = error instanceof UserError ? 'warn' : 'error';
+      log[level]({ err: error, desktop: pair.id, to: running.to, phase: running.phase }, 'a move failed');
+      const moved = (await pair.reload())?.desktop.generation !== record.desktop.generation;
+      // After the hand-over it is not the move that failed, and what is left is planned anew.
+      if (!moved) await store.notice(pair.id, moveFailure(error, name));
+    } finally {
+      // The way for QEMU is closed, and both ends are told anew what is usual.
+      Object.assign(pair.memory, { openFor: undefined, migration: undefined });
+      Object.assign(pair.memory.resource, { server: undefined, pc: undefined });
+    }
+  }
+}
+
+/** Why a move cannot begin now, in words for people; undefined: it can. */
+export function whyNoMove(pair: Pair, record: PairRecord, to: To): string | undefined {
+  const { desktop, attachment } = record;
+  if (to === 'server') {
+    if (desktop.holder_pc === null) return 'it is on the server already';
+    if (pair.host?.address === undefined) return 'its PC is not connected to the server';
+    if (!pair.memory.pcAttached) return 'its PC does not have its disk ready';
+    if (!connected(pair.serverDrbd)) return 'the disks of server and PC are not connected';
+    return undefined;
+  }
+  if (desktop.holder_pc !== null) return 'it is on a PC already';
+  if (!attachment) return 'it has no disk on a PC';
+  return whyNotHere(pair, record);
+}
+
+function ports(pair: Pair, record: PairRecord, host: RemoteHost, running: Running): Move {
+  const { desktop } = record;
+  const { store, hosting, log } = pair.context;
+  const toPc = running.to === 'pc';
+  const pcLacksBlocks = toPc ? () => pair.serverDrbd?.peerDisk !== 'UpToDate' : () => desktop.holder_complete === 0;
+  return {
+    desktop: hostedOf(desktop),
+    source: toPc ? pair.server : host,
+    target: toPc ? host : pair.server,
+    machineOf: (end) => machineAt(pair, host, (end === 'target') === toPc ? 'pc' : 'server'),
+    ready: (signal) => ready(pair, running.to, signal),
+    configure: async (mode) => {
+      const freezePc = pcLacksBlocks();
+      for (const at of ['server', 'pc'] as const) {
+        const text = await resourceText(
+          pair,
+          record,
+          mode === 'usual' ? { kind: 'usual' } : { kind: 'move', at, freezePc },
+        );
+        if (text === undefined) throw new UserError('the PC is not connected');
+        await (at === 'pc' ? host : pair.server).configure({ desktop: pair.id, resource: text });
+      }
+    },
+    openWay: async (port) => {
+      if (host.address === undefined) throw new UserError('the PC is not connected');
+      pair.memory.openFor = undefined;
+      await hosting.allowPeer(pair.id, openingsFor(host.address, toPc ? { outgoingPort: port } : 'incoming'));
+    },
+    checkDisks: () => {
+      const status = pair.serverDrbd;
+      if (!connected(status)) throw new UserError('the disks of server and PC are not connected any more');
+      if (!toPc && status?.disk !== 'UpToDate') throw new UserError('the disk of the server is not complete');
+    },
+    commit: () =>
+      store.handOver(pair.id, {
+        generation: desktop.generation,
+        to: toPc
+          ? { pc: host.pc, complete: !pcLacksBlocks() && pair.memory.pcAttached?.drbd?.disk === 'UpToDate' }
+          : 'server',
+      }),
+    onPhase: (phase) => {
+      running.phase = phase;
+      pair.context.onChange(pair.id, 'at once');
+    },
+    progress: () => JSON.stringify(pair.memory.migration ?? null),
+    onUndoFailed: (error) => log.warn({ desktop: pair.id }, `undoing a move: ${messageOf(error)}; it is tried again`),
+  };
+}
+
+async function machineAt(pair: Pair, host: RemoteHost, end: 'server' | 'pc'): Promise<MachineState> {
+  if (end === 'server') return pair.serverMachine;
+  const { attached } = await host.inspect({});
+  return attached?.desktop === pair.id ? attached.machine : { kind: 'none' };
+}
+
+/** To the server only when it has every block: it would go on without the PC's. */
+async function ready(pair: Pair, to: To, signal: AbortSignal): Promise<void> {
+  const { server, memory } = pair;
+  const { desktop } = pair.record ?? {};
+  if (!desktop) throw new UserError('the desktop is gone');
+  if (to === 'server') {
+    const reason = whyNot((await server.inspect({}, signal)).localHost, desktop.memory_mib, 'the server');
+    if (reason !== undefined && memory.pcAttached?.machine.kind !== 'none') throw new UserError(reason);
+  }
+  for (;;) {
+    signal.throwIfAborted();
+    const status = pair.serverDrbd;
+    if (!connected(status)) throw new UserError('the disks of server and PC are not connected');
+    const same = status?.outOfSyncKiB === 0 && status.disk === 'UpToDate' && status.peerDisk === 'UpToDate';
+    if (same || to === 'pc') return;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+/** Of the memory that is left to copy, as people see it: it only says 100 when the copy is over. */
+function percentOf(phase: Phase, { memory: { migration } }: Pair): number {
+  switch (phase) {
+    case 'preparing':
+      return 0;
+    case 'copyingMemory': {
+      if (!migration || migration.totalBytes === 0) return 0;
+      return Math.min(99, Math.max(0, Math.floor(100 * (1 - migration.remainingBytes / migration.totalBytes))));
+    }
+    case 'switchingOver':
+    case 'finishing':
+      return 100;
+    default:
+      return phase satisfies never;
+  }
+}
