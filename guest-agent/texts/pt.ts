@@ -1,0 +1,106 @@
+import type { Texts } from './texts.ts';
+
+export const pt: Texts = {
+  name: 'Português',
+  title: 'Onde está o meu ambiente de trabalho?',
+  place: {
+    server: {
+      title: 'O seu ambiente de trabalho está no servidor',
+      text: 'Este PC mostra a imagem dele.',
+    },
+    pc: {
+      title: 'O seu ambiente de trabalho está neste PC',
+      text: 'Usa o processador e o disco deste PC.',
+    },
+  },
+  moving: {
+    server: 'O seu ambiente de trabalho está a ir para o servidor',
+    pc: 'O seu ambiente de trabalho está a vir para este PC',
+  },
+  phase: {
+    preparing: 'A preparar. Pode continuar a trabalhar.',
+    copyingMemory: 'A copiar o que está aberto. Pode continuar a trabalhar.',
+    switchingOver: 'A passar para o outro lado. A imagem pode parar um instante.',
+    finishing: 'Quase pronto. Pode continuar a trabalhar.',
+  },
+  server: 'Servidor',
+  thisPc: 'Este PC',
+  noPc: 'Não se usa o disco de nenhum PC',
+  desktopHere: 'O seu ambiente de trabalho',
+  runsHere: { server: 'está aqui', pc: 'está aqui' },
+  sync: {
+    none: 'O disco deste PC não é usado. O ambiente de trabalho fica no servidor.',
+    preparing: 'A preparar a cópia',
+    preparingMore: 'O disco está a ser preparado.',
+    syncing: 'A copiar',
+    paused: 'A cópia está em pausa',
+    inSync: 'As duas cópias são iguais',
+    behind: 'Escreve mais depressa do que a rede transporta',
+    disconnected: 'A cópia espera pela ligação',
+    detaching: 'A deixar o disco deste PC',
+    failed: 'A cópia parou',
+  },
+  syncing: { pc: 'A copiar o ambiente de trabalho para este PC', server: 'A copiar as alterações para o servidor' },
+  complete: 'Este PC já tem tudo.',
+  left: ({ size, speed, time }) => `Faltam ${size}, ${speed} por segundo${time ? `, cerca de ${time}` : ''}`,
+  behindMore: (size) => `${size} à espera. Recupera sozinho; nada se perde.`,
+  link: {
+    up: 'O servidor e o PC estão ligados',
+    down: (time) => `Sem ligação entre o servidor e o PC desde ${time}`,
+    none: 'Nenhum PC associado',
+  },
+  wish: {
+    pause: 'Pausar a cópia',
+    resume: 'Continuar a cópia',
+    moveHere: 'Trabalhar neste PC',
+    moveToServer: 'Trabalhar no servidor',
+    cancelMove: 'Não mudar',
+    rebootNative: 'Reiniciar sem o servidor',
+  },
+  wishText: {
+    moveHere: 'O ambiente de trabalho vem para este PC enquanto trabalha.',
+    moveToServer: 'O ambiente de trabalho volta para o servidor enquanto trabalha.',
+  },
+  whyNot: {
+    noPc: 'Nenhum disco deste PC é usado. Escolhe-se no ecrã de entrada.',
+    alreadyThere: 'Já está lá.',
+    moving: 'Está a mudar agora.',
+    noMove: 'Não está a mudar.',
+    tooLate: 'Está quase; já não se pode parar.',
+    preparing: 'O disco ainda está a ser preparado.',
+    leaving: 'O disco deste PC está a ser deixado.',
+    linkLost: 'O servidor e o PC não estão ligados neste momento.',
+    syncFailed: 'A cópia parou por causa de um problema.',
+    nothingToPause: 'Não se está a copiar nada agora.',
+    alreadyPaused: 'Já está em pausa.',
+    notPaused: 'Não está em pausa.',
+    laterVersion: 'Chega com uma versão futura.',
+    other: 'Agora não é possível.',
+  },
+  asked: 'Um momento …',
+  problem: 'Não resultou',
+  close: 'Fechar',
+  host: {
+    noPort: {
+      title: 'Este não é agora um ambiente FlexDeploy',
+      text: 'Falta a linha para o servidor ou PC que o executa. Se o computador arrancou sem o FlexDeploy, está tudo bem.',
+    },
+    refused: {
+      title: 'Não foi possível abrir a linha',
+      text: 'Outro programa pode estar a usá-la.',
+    },
+    away: {
+      title: 'Ninguém responde',
+      text: 'O ambiente de trabalho continua. O agente volta a perguntar sozinho.',
+    },
+    noService: {
+      title: 'O serviço do agente não está a funcionar',
+      text: 'O ambiente de trabalho continua. Esta janela volta a ligar-se sozinha.',
+    },
+  },
+  since: (time) => `desde ${time}`,
+  openWindow: 'Onde está o meu ambiente de trabalho?',
+  hideIcon: 'Fechar',
+  picture: ({ from, move }) =>
+    move ? `O ambiente de trabalho está a caminho ${move}` : `O ambiente de trabalho está ${from}`,
+};
