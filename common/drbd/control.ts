@@ -96,9 +96,8 @@ export class Drbd {
 
   /** Ends the connection, with whomever it is. */
   async disconnect(): Promise<void> {
-    const { stdout } = await run(['drbdsetup', 'events2', '--now', this.name], { okExitCodes: [0, 10, 20] });
-    const [, local, peer] = stdout.match(/^exists connection .* local:(\S+) peer:(\S+)/m) ?? [];
-    if (local && peer) await run(['drbdsetup', 'disconnect', local, peer], { timeoutMs: LIMIT });
+    const addresses = await this.#addresses();
+    if (addresses) await run(['drbdsetup', 'disconnect', ...addresses], { timeoutMs: LIMIT });
   }
 
   /** @param options `force`: also when the disk is not up to date; it is from then on, whatever is on it */
@@ -157,6 +156,14 @@ export class Drbd {
       timeoutMs: 10_000,
     });
     return parseNow(stdout).get(this.name);
+  }
+
+  /** Both ends of the connection that the kernel has, which may not be that of the text. */
+  async #addresses(): Promise<[local: string, peer: string] | undefined> {
+    const { stdout } = await run(['drbdsetup', 'show', this.name], { okExitCodes: [0, 10, 20], timeoutMs: 10_000 });
+    const of = (host: string) => stdout.match(new RegExp(`${host} \\{\\s*address\\s+(\\w+) ([^;\\s]+);`));
+    const [local, peer] = [of('_this_host'), of('_remote_host')];
+    return local && peer ? [`${local[1]}:${local[2]}`, `${peer[1]}:${peer[2]}`] : undefined;
   }
 
   async #ask(question: string): Promise<string> {

@@ -1,5 +1,6 @@
 /** What the kernel tells about DRBD resources: `drbdsetup events2`, pushed line by line. */
 import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '#common/errors.ts';
@@ -8,6 +9,8 @@ import { baseEnvironment } from '#common/run.ts';
 
 /** Milliseconds until the first and the longest wait between two starts of `events2`. */
 const BACK_OFF = { first: 500, most: 10_000 };
+/** Milliseconds between two looks at the counters. */
+const LOOK_EVERY = 1000;
 
 export interface WatchOptions {
   signal: AbortSignal;
@@ -35,19 +38,45 @@ const UNKNOWN: DrbdStatus = {
 /** Keeps the last known status of every resource, from lines of `events2`. Pure but for its own memory. */
 export class DrbdEvents {
   readonly #known = new Map<string, DrbdStatus>();
+  /** Minor number -> resource. */
+  readonly #minors = new Map<number, string>();
+  #complete = false;
 
   /** Takes one line; the name of the resource that it is about, if it is about one. */
   take(line: string): string | undefined {
     const [event, kind, ...words] = line.trim().split(' ');
-    if (!event || !kind || kind === '-') return undefined;
+    if (event === 'exists' && kind === '-') this.#complete = true;
     const fields = new Map(words.map((w) => [w.slice(0, w.indexOf(':')), w.slice(w.indexOf(':') + 1)]));
     const name = fields.get('name');
-    if (!name) return undefined;
+    if (!event || !kind || !name) return undefined;
     if (event === 'destroy') this.#forget(name, kind);
     else if (event === 'exists' || event === 'create' || event === 'change') {
       this.#known.set(name, { ...(this.#known.get(name) ?? UNKNOWN), ...changes(kind, fields) });
+      const minor = fields.get('minor');
+      if (kind === 'device' && minor !== undefined) this.#minors.set(Number(minor), name);
     } else return undefined;
     return name;
+  }
+
+  /**
+   * Takes /proc/drbd, which has the counters: the kernel pushes changes of state, not how far a resync is. Names of the
+   * resources about which there is something new to tell.
+   */
+  takeCounters(procDrbd: string): string[] {
+    const told: string[] = [];
+    for (const [, minor, counters = ''] of procDrbd.matchAll(/^ *(\d+): cs:.*\n +(ns:.*)$/gm)) {
+      const name = this.#minors.get(Number(minor));
+      const known = name === undefined ? undefined : this.#known.get(name);
+      if (name === undefined || !known) continue;
+      const of = (word: string) => Number(counters.match(new RegExp(`\\b${word}:(\\d+)`))?.[1] ?? 0);
+      const [outOfSyncKiB, sentKiB, receivedKiB] = [of('oos'), of('ns'), of('nr')];
+      const moved = known.outOfSyncKiB !== outOfSyncKiB;
+      const copying = known.replication !== 'Off' && known.replication !== 'Established';
+      const [writtenKiB, readKiB] = [of('dw'), of('dr')];
+      this.#known.set(name, { ...known, outOfSyncKiB, sentKiB, receivedKiB, writtenKiB, readKiB });
+      if (moved || copying) told.push(name);
+    }
+    return told;
   }
 
   get(name: string): DrbdStatus | undefined {
@@ -58,10 +87,17 @@ export class DrbdEvents {
     return this.#known;
   }
 
+  /** All that existed at the start has been told. */
+  get complete(): boolean {
+    return this.#complete;
+  }
+
   #forget(name: string, kind: string): void {
     const known = this.#known.get(name);
-    if (kind === 'resource') this.#known.delete(name);
-    else if (known && (kind === 'connection' || kind === 'peer-device')) {
+    if (kind === 'resource') {
+      this.#known.delete(name);
+      for (const [minor, of] of this.#minors) if (of === name) this.#minors.delete(minor);
+    } else if (known && (kind === 'connection' || kind === 'peer-device')) {
       const { connection, replication, peerRole, peerDisk } = UNKNOWN;
       this.#known.set(name, { ...known, connection, replication, peerRole, peerDisk });
     } else if (known && kind === 'device') this.#known.set(name, { ...known, disk: UNKNOWN.disk });
@@ -133,13 +169,32 @@ async function watchOnce(signal: AbortSignal, onStatus: WatchOptions['onStatus']
   const child = spawn('drbdsetup', ['events2', '--statistics', 'all'], {
     env: baseEnvironment(),
     stdio: ['ignore', 'pipe', 'ignore'],
-    signal,
   });
-  const ended = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(`could not be started: ${error.message}`));
+    child.once('close', (code) => resolve(`ended with ${code}`));
+  });
+  const stop = () => child.kill('SIGKILL');
+  signal.addEventListener('abort', stop, { once: true });
   const events = new DrbdEvents();
-  for await (const line of createInterface({ input: child.stdout })) {
-    const name = events.take(line);
-    if (name !== undefined) onStatus(name, events.get(name));
+  const timer = setInterval(() => void lookAtCounters(events, onStatus), LOOK_EVERY);
+  try {
+    for await (const line of createInterface({ input: child.stdout })) {
+      const before = events.complete;
+      const name = events.take(line);
+      if (!before && events.complete) for (const [known, status] of events.all) onStatus(known, status);
+      else if (before && name !== undefined) onStatus(name, events.get(name));
+    }
+    throw new Error(`drbdsetup events2 ${await ended}`);
+  } finally {
+    clearInterval(timer);
+    signal.removeEventListener('abort', stop);
+    stop();
   }
-  throw new Error(`drbdsetup events2 ended with ${await ended}`);
+}
+
+async function lookAtCounters(events: DrbdEvents, onStatus: WatchOptions['onStatus']): Promise<void> {
+  if (events.all.size === 0) return;
+  const text = await readFile('/proc/drbd', 'utf8').catch(() => '');
+  for (const name of events.takeCounters(text)) onStatus(name, events.get(name));
 }
