@@ -48,7 +48,6 @@ export class PcDesktop {
   readonly places: Places;
   readonly #options: PcDesktopOptions;
   readonly #machine: HostedMachine;
-  #queue: Promise<unknown> = Promise.resolve();
 
   constructor(options: PcDesktopOptions) {
     const { attached, folders, openGuarded } = options;
@@ -82,53 +81,48 @@ export class PcDesktop {
     return true;
   }
 
-  attach(args: HostArgs<'attach'>): Promise<HostAnswer<'attach'>> {
-    return this.#alone(() => this.replica.attach(args));
+  async attach(args: HostArgs<'attach'>): Promise<HostAnswer<'attach'>> {
+    return await this.replica.attach(args);
   }
 
-  configure(resource: string): Promise<void> {
-    return this.#alone(() => this.replica.configure(resource));
+  async configure(resource: string): Promise<void> {
+    await this.replica.configure(resource);
   }
 
-  detach(save: boolean): Promise<HostAnswer<'detach'>> {
-    return this.#alone(async () => {
-      const { kind } = this.#machine.state;
-      if (kind === 'failed' || kind === 'sent') await this.#machine.end();
-      else if (kind !== 'none') throw new UserError(`the disk is in use: the desktop is "${kind}" on this PC`);
-      const { disk, desktop } = this.attached;
-      const saved = await this.replica.detach({ save, disk, bytes: desktop.diskBytes });
-      return saved ? { saved } : {};
-    });
+  async detach(save: boolean): Promise<HostAnswer<'detach'>> {
+    const { kind } = this.#machine.state;
+    if (kind === 'failed' || kind === 'sent') await this.#machine.end();
+    else if (kind !== 'none') throw new UserError(`the disk is in use: the desktop is "${kind}" on this PC`);
+    const { disk, desktop } = this.attached;
+    const saved = await this.replica.detach({ save, disk, bytes: desktop.diskBytes });
+    return saved ? { saved } : {};
   }
 
-  setRole(role: 'primary' | 'secondary'): Promise<void> {
+  async setRole(role: 'primary' | 'secondary'): Promise<void> {
     const { drbd } = this.replica;
-    return this.#alone(() => (role === 'primary' ? drbd.primary() : drbd.secondary()));
+    await (role === 'primary' ? drbd.primary() : drbd.secondary());
   }
 
-  pauseSync(paused: boolean): Promise<void> {
+  async pauseSync(paused: boolean): Promise<void> {
     const { drbd } = this.replica;
-    return this.#alone(() => (paused ? drbd.pauseSync() : drbd.resumeSync()));
+    await (paused ? drbd.pauseSync() : drbd.resumeSync());
   }
 
   /** Starts a machine that waits to be sent here. @param address this PC's, inside the tunnel */
-  startIncoming(desktop: HostedDesktop, address: string): Promise<{ host: string; port: number }> {
-    return this.#alone(async () => {
-      await this.#prepareStart(desktop);
-      const at = { host: address, port: ARRIVAL_PORT };
-      await this.#machine.receive(() => this.#start({ incoming: true }), at);
-      return at;
-    });
+  async startIncoming(desktop: HostedDesktop, address: string): Promise<{ host: string; port: number }> {
+    await this.#prepareStart(desktop);
+    const at = { host: address, port: ARRIVAL_PORT };
+    await this.#machine.receive(() => this.#start({ incoming: true }), at);
+    return at;
   }
 
-  startMachine(desktop: HostedDesktop): Promise<void> {
-    return this.#alone(async () => {
-      if (this.#machine.state.kind === 'running') return;
-      await this.#prepareStart(desktop);
-      await this.#machine.startCold(() => this.#start({ incoming: false }));
-    });
+  async startMachine(desktop: HostedDesktop): Promise<void> {
+    if (this.#machine.state.kind === 'running') return;
+    await this.#prepareStart(desktop);
+    await this.#machine.startCold(() => this.#start({ incoming: false }));
   }
 
+  /** Everything but this is asked of a desktop one after the other: see {@link PcHost}. */
   async migrateTo(to: Omit<HostArgs<'migrateTo'>, 'desktop'>, signal?: AbortSignal): Promise<MigrationResult> {
     return await this.#machine.send({ ...to, signal });
   }
@@ -137,12 +131,14 @@ export class PcDesktop {
     await this.#machine.cancelSending();
   }
 
-  letRun(from: 'arrived' | 'sent'): Promise<void> {
-    return this.#alone(() => this.#machine.letRun(from));
+  async letRun(from: 'arrived' | 'sent'): Promise<void> {
+    await this.#machine.letRun(from);
   }
 
-  endMachine(): Promise<void> {
-    return this.#alone(() => this.#machine.end());
+  /** Also one that hangs because its disk waits for a server that will not take it back. */
+  async endMachine(): Promise<void> {
+    await this.replica.unfreeze();
+    await this.#machine.end();
   }
 
   async shutDown(): Promise<void> {
@@ -194,12 +190,5 @@ export class PcDesktop {
     const { desktop, places } = this;
     await prepareFolders(places, { owner, firmware: desktop.firmware, port: SCREEN.port });
     await startService(desktopService({ desktop, places, folders, disk: PC_DISK, screen: SCREEN, incoming }));
-  }
-
-  /** One thing at a time: what is asked while another one is done waits for it. */
-  #alone<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#queue.then(work, work);
-    this.#queue = turn.catch(() => {});
-    return turn;
   }
 }

@@ -127,8 +127,10 @@ export class PcHost {
   async shutDownHere(): Promise<void> {
     const here = this.#desktop;
     if (!here) return;
-    await here.shutDownWithin(SHUT_DOWN_MS);
-    await this.#alone(() => this.#detach({ desktop: here.desktop.id, save: false }));
+    await this.#alone(async () => {
+      await here.shutDownWithin(SHUT_DOWN_MS);
+      await this.#detach({ desktop: here.desktop.id, save: false });
+    });
   }
 
   /** Offers this PC to the server as a host: when somebody is logged in and the tunnel is up. */
@@ -158,25 +160,45 @@ export class PcHost {
     this.#desktop?.close();
   }
 
+  /**
+   * One after the other in the order they came, also those of an older link: a late one must not hit what was asked
+   * after it. Only looking and breaking off go past, and nothing waits for the end of a migration.
+   */
   #calls(): Omit<DesktopHost, 'onNotice'> {
+    const inTurn = (desktop: string, work: (here: PcDesktop) => Promise<unknown>) =>
+      this.#alone(async () => {
+        await work(this.#one(desktop));
+        return {};
+      });
     return {
       inspect: () => this.#inspect(),
       attach: (args) => this.#alone(() => this.#attach(args)),
       detach: (args) => this.#alone(() => this.#detach(args)),
-      configure: async ({ desktop, resource }) => done(this.#one(desktop).configure(resource)),
-      setRole: async ({ desktop, role }) => done(this.#one(desktop).setRole(role)),
-      pauseSync: async ({ desktop, paused }) => done(this.#one(desktop).pauseSync(paused)),
-      startIncoming: ({ desktop }) => this.#startIncoming(desktop),
-      migrateTo: async ({ desktop, ...to }, signal) => await this.#one(desktop).migrateTo(to, signal),
-      cancelMigration: async ({ desktop }) => done(this.#one(desktop).cancelMigration()),
-      letRun: (args) => this.#letRun(args),
-      takeBack: async ({ desktop }) => done(this.#one(desktop).letRun('sent')),
-      endMachine: async ({ desktop }) => done(this.#desktop?.desktop.id === desktop && this.#desktop.endMachine()),
-      shutDown: async ({ desktop }) => done(this.#one(desktop).shutDown()),
-      startMachine: async ({ desktop }) => {
-        await this.#applyFirewall();
-        return await done(this.#one(desktop.id).startMachine(desktop));
+      configure: ({ desktop, resource }) => inTurn(desktop, (here) => here.configure(resource)),
+      setRole: ({ desktop, role }) => inTurn(desktop, (here) => here.setRole(role)),
+      pauseSync: ({ desktop, paused }) => inTurn(desktop, (here) => here.pauseSync(paused)),
+      startIncoming: ({ desktop }) => this.#alone(() => this.#startIncoming(desktop)),
+      migrateTo: async ({ desktop, ...to }, signal) => {
+        const { result } = await this.#alone(async () => ({ result: this.#one(desktop).migrateTo(to, signal) }));
+        return await result;
       },
+      cancelMigration: async ({ desktop }) => {
+        await this.#one(desktop).cancelMigration();
+        return {};
+      },
+      letRun: (args) => this.#alone(() => this.#letRun(args)),
+      takeBack: ({ desktop }) => inTurn(desktop, (here) => here.letRun('sent')),
+      endMachine: ({ desktop }) =>
+        this.#alone(async () => {
+          if (this.#desktop?.desktop.id === desktop) await this.#desktop.endMachine();
+          return {};
+        }),
+      shutDown: ({ desktop }) => inTurn(desktop, (here) => here.shutDown()),
+      startMachine: ({ desktop }) =>
+        inTurn(desktop.id, async (here) => {
+          await this.#applyFirewall();
+          await here.startMachine(desktop);
+        }),
     };
   }
 
@@ -314,15 +336,9 @@ export class PcHost {
     this.#changes.emit('change');
   }
 
-  /** Attaching and detaching, one at a time. */
   #alone<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#turn.then(work, work);
     this.#turn = turn.catch(() => {});
     return turn;
   }
-}
-
-async function done(work: Promise<unknown> | false | undefined): Promise<Record<string, never>> {
-  await work;
-  return {};
 }

@@ -10,7 +10,8 @@ import { checkFingerprint, makeFingerprint } from '../disks/fingerprint.ts';
 import type { GuardedDisk, OpenGuarded } from '../disks/guard.ts';
 
 /** The PC hosts one desktop at a time. */
-export const PC_DISK = '/dev/drbd0';
+const PC_MINOR = '0';
+export const PC_DISK = `/dev/drbd${PC_MINOR}`;
 
 export interface ReplicaOptions {
   /** Of the desktop. */
@@ -54,6 +55,7 @@ export class Replica {
       return { metadata: 'kept', why: 'the disk was attached all the time' };
     }
     try {
+      await this.#down(); // it may have lost its disk and still be there
       const answer = await this.#makeMetadata(args, guarded);
       await this.drbd.up();
       if (source === 'pc' && answer.metadata === 'new') await this.drbd.primary({ force: true });
@@ -63,6 +65,20 @@ export class Replica {
       await this.#undo();
       throw error;
     }
+  }
+
+  /**
+   * Writes that wait for a server (which went on without this PC, and will not have them) fail at last, so that whoever
+   * waits for them can be ended. The disk is no longer attached then. No effect when nothing waits.
+   */
+  async unfreeze(): Promise<void> {
+    const status = await this.drbd.status();
+    if (!status?.suspended) return;
+    this.#options.log.warn({ status }, 'what the desktop was writing is given up');
+    await this.drbd.disconnect();
+    // drbdsetup(8): a forced detach does not wait for what is under way; resume-io then fails what is frozen
+    await run(['drbdsetup', 'detach', PC_MINOR, '--force'], { okExitCodes: [0, 1, 10, 17], timeoutMs: 30_000 });
+    await run(['drbdsetup', 'resume-io', PC_MINOR], { okExitCodes: [0, 1, 10, 17], timeoutMs: 30_000 });
   }
 
   /** A new text of the same resource, put in force; connects again if it was refused before. */
@@ -78,11 +94,8 @@ export class Replica {
     disk: GuardedDisk['disk'];
     bytes: number;
   }): Promise<SavedMetadata | undefined> {
-    if (await this.drbd.status()) {
-      await this.drbd.disconnect();
-      await this.drbd.secondary();
-      await this.drbd.down();
-    }
+    await this.unfreeze();
+    await this.#down();
     const path = this.#disk?.path;
     const saved = options.save && path !== undefined ? await this.#save({ ...options, path }) : undefined;
     await this.#disk?.release();
@@ -96,6 +109,13 @@ export class Replica {
     const { openGuarded, id } = this.#options;
     this.#disk = await openGuarded({ ...open, desktopId: id, consent: { kind: 'holdsThisDesktop' } });
     return true;
+  }
+
+  async #down(): Promise<void> {
+    if (!(await this.drbd.status())) return;
+    await this.drbd.disconnect();
+    await this.drbd.secondary();
+    await this.drbd.down();
   }
 
   async #isUp(): Promise<boolean> {
@@ -142,7 +162,7 @@ export class Replica {
   async #undo(): Promise<void> {
     const { log } = this.#options;
     try {
-      if (await this.drbd.status()) await this.drbd.down();
+      await this.#down();
       await this.#disk?.release();
       this.#disk = undefined;
     } catch (err) {

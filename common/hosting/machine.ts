@@ -52,6 +52,8 @@ export class HostedMachine {
   /** When its unit became active: the same before and after a restart of our process. */
   #since = '';
   #closing = false;
+  /** While we wait for it to be sent. */
+  #sending: AbortController | undefined;
 
   constructor(options: MachineOptions) {
     this.#options = options;
@@ -148,17 +150,22 @@ export class HostedMachine {
   async send(options: Omit<SendOptions, 'onProgress'>): Promise<MigrationResult> {
     const qmp = this.#connected();
     if (this.#state.kind !== 'running') throw new UserError(`a desktop that is "${this.#state.kind}" cannot be moved`);
+    const sending = new AbortController();
+    const signal = options.signal ? AbortSignal.any([options.signal, sending.signal]) : sending.signal;
+    this.#sending = sending;
     this.#setState({ kind: 'migrating' });
     try {
-      return await sendMachine(qmp, { ...options, onProgress: (p) => this.#options.onProgress?.(p) });
+      return await sendMachine(qmp, { ...options, signal, onProgress: (p) => this.#options.onProgress?.(p) });
     } finally {
+      this.#sending = undefined;
       if (this.#qmp === qmp) await this.#look(qmp);
     }
   }
 
   /** No effect when nothing is being sent, or all is. */
   async cancelSending(): Promise<void> {
-    if (this.#qmp) await cancelSending(this.#qmp);
+    if (this.#sending) this.#sending.abort(new UserError('moving the desktop was cancelled'));
+    else if (this.#qmp) await cancelSending(this.#qmp);
   }
 
   /** Lets it run: one that has arrived, or one that was sent and is taken back. No effect when it runs. */
@@ -220,10 +227,17 @@ export class HostedMachine {
     const { log } = this.#options;
     const qmp = this.#qmp;
     if (event.name === 'BLOCK_IO_ERROR') log.error(event.data, 'its disk could not be written or read');
-    // The receiver hears by this that all is there; the state of QEMU itself follows a moment later.
-    const arriving = this.#state.kind === 'incoming' && ['MIGRATION', 'STOP', 'RESUME'].includes(event.name);
-    if (qmp && arriving) await this.#look(qmp);
+    if (qmp && !this.#sending && ['MIGRATION', 'STOP', 'RESUME'].includes(event.name)) this.#lookAgain(qmp);
     await this.#options.onEvent?.(event);
+  }
+
+  /** QEMU tells that a migration is over before its own state follows, and does not tell that. */
+  #lookAgain(qmp: QmpConnection): void {
+    for (const ms of [0, 200, 1_000, 5_000]) {
+      setTimeout(() => {
+        if (this.#qmp === qmp && !this.#sending) this.#look(qmp).catch(() => {}); // its end is told by `closed`
+      }, ms).unref();
+    }
   }
 
   /** The connection to QEMU ended: QEMU is gone, or only the connection. */

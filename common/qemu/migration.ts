@@ -69,10 +69,12 @@ export async function sendMachine(qmp: QmpConnection, options: SendOptions): Pro
     'downtime-limit': options.downtimeMs,
     ...THROTTLE,
   });
+  options.signal?.throwIfAborted();
   await qmp.execute('migrate', { uri: uriOf(options) });
   const cancel = () => void cancelSending(qmp).catch(() => {});
   options.signal?.addEventListener('abort', cancel, { once: true });
   try {
+    if (options.signal?.aborted) cancel();
     return await watch(qmp, options);
   } catch (error) {
     if (!(error instanceof QmpClosedError)) await waitUntilRunning(qmp);

@@ -179,9 +179,10 @@ export class ServerDesktop {
     });
   }
 
-  /** Sends the machine away; see `HostCalls.migrateTo`. */
+  /** Sends the machine away; see `HostCalls.migrateTo`. Begun in turn; what comes next does not wait for its end. */
   async send(to: Omit<HostArgs<'migrateTo'>, 'desktop'>, signal?: AbortSignal): Promise<MigrationResult> {
-    return await this.#machine.send({ ...to, signal });
+    const { result } = await this.#alone(async () => ({ result: this.#machine.send({ ...to, signal }) }));
+    return await result;
   }
 
   async cancelSending(): Promise<void> {
@@ -190,9 +191,11 @@ export class ServerDesktop {
 
   /** Lets a machine that has arrived, or was sent and is taken back, run here. */
   async letRun(from: 'arrived' | 'sent'): Promise<void> {
-    await this.#machine.letRun(from);
-    this.#receiving = false;
-    this.#machineIs(this.#machine.state);
+    await this.#alone(async () => {
+      await this.#machine.letRun(from);
+      this.#receiving = false;
+      this.#machineIs(this.#machine.state);
+    });
   }
 
   async ticket(peer: string): Promise<{ password: string; port: number; expiresAt: number }> {

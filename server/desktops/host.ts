@@ -30,13 +30,11 @@ export function serverHost({ find, requireRoom, onNotice }: ServerHostOptions): 
       return {};
     },
     async setRole({ desktop: id, role }) {
-      const { drbd } = find(id).desktop.replication;
-      await (role === 'primary' ? drbd.primary() : drbd.secondary());
+      await find(id).desktop.replicate(({ drbd }) => (role === 'primary' ? drbd.primary() : drbd.secondary()));
       return {};
     },
     async pauseSync({ desktop: id, paused }) {
-      const { drbd } = find(id).desktop.replication;
-      await (paused ? drbd.pauseSync() : drbd.resumeSync());
+      await find(id).desktop.replicate(({ drbd }) => (paused ? drbd.pauseSync() : drbd.resumeSync()));
       return {};
     },
     async startIncoming({ desktop: { id } }) {
