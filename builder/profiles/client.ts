@@ -108,6 +108,7 @@ export const client: LiveProfile = {
       '/usr/lib/drbd/drbdadm-84',
       '/usr/lib/drbd/drbdsetup-84',
       '/usr/share/qemu/kvmvapic.bin',
+      ...[
         'alsa',
         'app',
         'audioconvert',
