@@ -7,7 +7,12 @@ import { type BootConfig, KEYBOARDS } from '#common/protocol/config.ts';
 import { run } from '#common/run.ts';
 import { VERSION as SOURCE_VERSION } from '#common/version.ts';
 import { readBootConfig } from './boot-config-file.ts';
+import { listDisks } from './disks/candidates.ts';
+import { Confirmations } from './disks/confirmations.ts';
+import { makeGuard } from './disks/guard.ts';
 import type { Display } from './facts.ts';
+import { GuestPort } from './guest-port.ts';
+import { PcHost } from './hosting/pc-host.ts';
 import { setKeyboard } from './keyboard.ts';
 import { LocalServer } from './kiosk/local-server.ts';
 import { ShellSocket } from './kiosk/shell-socket.ts';
@@ -17,7 +22,7 @@ import { applyNetwork } from './network/networkd.ts';
 import { type Options, parseOptions } from './options.ts';
 import { type Outside, Runtime } from './runtime.ts';
 import { StatusLines } from './status-lines.ts';
-import { Tunnel } from './tunnel.ts';
+import { TUNNEL_NAME, Tunnel } from './tunnel.ts';
 
 /** Put in by the builder's bundler. */
 declare const FLEXDEPLOY_VERSION: string | undefined;
@@ -32,6 +37,7 @@ interface Parts {
   shell: ShellSocket;
   page: LocalServer;
   status: StatusLines;
+  host: PcHost | undefined;
   stopping: AbortController;
 }
 
@@ -61,13 +67,18 @@ async function wire(options: Options): Promise<Parts> {
     loginProblem: undefined,
     notice: undefined,
   };
+  const { server, ca } = config;
+  const client = server !== undefined && ca !== undefined ? new PinnedClient({ server, ca }) : undefined;
+  const { pcHost, ...copies } = hosting(options, client);
   const status = new StatusLines(options.dryRun ? [] : undefined);
   const seen = { page: false, loaded: false };
   const loginReady = () => {
     if (seen.page && seen.loaded && runtime.state.screen.kind === 'login') void status.reached('login-ready');
   };
   const outside: Outside = {
-    ...machine(options, config, display.pcName),
+    client,
+    ...machine(options, client, display.pcName),
+    ...copies,
     tellShell: (command) => shell.send(command),
     publish: (state) => {
       page.publish(state);
@@ -76,6 +87,7 @@ async function wire(options: Options): Promise<Parts> {
     onFirstFrame: () => void status.reached('first-frame'),
   };
   const runtime = new Runtime({ outside, log, keyboards: KEYBOARDS, display });
+  if (pcHost) followHost(pcHost, runtime);
   const gid = await groupId('kiosk');
   const shell = new ShellSocket({
     path: options.shellSocket,
@@ -99,19 +111,56 @@ async function wire(options: Options): Promise<Parts> {
       loginReady();
     },
   });
-  return { options, config, runtime, shell, page, status, stopping: new AbortController() };
+  return { options, config, runtime, shell, page, status, host: pcHost, stopping: new AbortController() };
+}
+
+/** This PC as a host of desktops, and its disks. A developer's machine hosts nothing. */
+function hosting(
+  options: Options,
+  client: PinnedClient | undefined,
+): Pick<Outside, 'host' | 'listDisks' | 'confirmDisk' | 'forgetConfirmations'> & { pcHost: PcHost | undefined } {
+  const confirmations = new Confirmations();
+  const openGuarded = makeGuard({ confirmations, log });
+  const folders = { state: '/var/lib/flexdeploy', run: '/run/flexdeploy' };
+  const pcHost =
+    options.dryRun || !client
+      ? undefined
+      : new PcHost({ folders, tunnelInterface: TUNNEL_NAME, openGuarded, log: log.child({ part: 'host' }) });
+  return {
+    pcHost,
+    host: pcHost && {
+      connect: (tunnel) => client && pcHost.connect(client, tunnel),
+      disconnect: () => pcHost.disconnect(),
+      ticket: (desktop) => pcHost.ticket(desktop),
+      shutDownHere: () => pcHost.shutDownHere(),
+    },
+    listDisks: (bytes) => listDisks(bytes, (words) => log.warn(words)),
+    confirmDisk: (desktop, disk) => confirmations.give(desktop, disk),
+    forgetConfirmations: () => confirmations.clear(),
+  };
+}
+
+/** Tells the runtime what is on this PC, and serves the port of the agent in the desktop that runs here. */
+function followHost(host: PcHost, runtime: Runtime): void {
+  const port = new GuestPort(runtime, (line) => log.warn(line));
+  const tell = () => {
+    const { desktop, machine, link } = host.state;
+    runtime.hereIs({ desktop: desktop?.id, machine: machine.kind, link });
+    port.follow(host.agentSocket, desktop);
+  };
+  runtime.onPlanned = () => port.update();
+  host.onChange(tell);
+  tell();
 }
 
 /** What the runtime does to the PC; with `--dry-run`, only words about it. */
 function machine(
   options: Options,
-  { server, ca }: BootConfig,
+  client: PinnedClient | undefined,
   pcName: string,
-): Omit<Outside, 'tellShell' | 'publish' | 'onFirstFrame'> {
-  const client = server !== undefined && ca !== undefined ? new PinnedClient({ server, ca }) : undefined;
+): Pick<Outside, 'machineFacts' | 'tunnelUp' | 'tunnelDown' | 'setKeyboard' | 'power'> {
   const tunnel = new Tunnel();
   return {
-    client,
     machineFacts: () => gatherMachineFacts({ name: pcName, version: VERSION }, (words) => log.warn(words)),
     tunnelUp: (to, key) => here(options, 'tunnel up', () => tunnel.up(to, key, client?.address.host ?? '')),
     tunnelDown: () => here(options, 'tunnel down', () => tunnel.down()),
@@ -122,10 +171,11 @@ function machine(
 }
 
 /** Brings the PC into the state that flexdeploy.json describes; what fails is logged, and the rest goes on. */
-async function prepareMachine({ options, config, runtime, status, stopping }: Parts): Promise<void> {
+async function prepareMachine({ options, config, runtime, status, host, stopping }: Parts): Promise<void> {
   const { outside, display } = runtime;
   await attempt('the keyboard layout', () => outside.setKeyboard(display.keyboard));
   await attempt('the tunnel of an earlier run', () => outside.tunnelDown());
+  if (host) await attempt('what runs on this PC', () => host.start());
   await attempt('the name of the PC', () =>
     here(options, `name ${display.pcName}`, () => writeFile('/proc/sys/kernel/hostname', display.pcName)),
   );
@@ -140,10 +190,11 @@ async function prepareMachine({ options, config, runtime, status, stopping }: Pa
   });
 }
 
-async function stop({ runtime, shell, page, stopping }: Parts, signal: NodeJS.Signals): Promise<never> {
+async function stop({ runtime, shell, page, host, stopping }: Parts, signal: NodeJS.Signals): Promise<never> {
   log.info({ signal }, 'stopping');
   stopping.abort();
   await runtime.stop();
+  await host?.close();
   await Promise.all([shell.stop(), page.stop()]);
   process.exit(0);
 }

@@ -3,9 +3,11 @@
  * Steps that are returned together may run at the same time. A step that is under way is simply planned again
  * until its effect shows in the facts.
  */
-import type { Desktop } from '#common/protocol/client-server.ts';
-import type { Facts, SessionFact, Wanted, WantedDesktop } from './facts.ts';
-import type { Language, Notice } from './kiosk/protocol.ts';
+import type { Desktop, DiskIdentity } from '#common/protocol/client-server.ts';
+import type { CopyWish, Facts, OpenViewer, Place, SessionFact, Wanted, WantedDesktop } from './facts.ts';
+import type { Notice } from './kiosk/protocol.ts';
+import { isHeldHere } from './offers.ts';
+import { copySteps, leavingSteps, machineIsHere, PUT_AWAY_MS, placeOf } from './plan-copies.ts';
 
 export type Step =
   | { do: 'contactServer' }
@@ -15,10 +17,16 @@ export type Step =
   | { do: 'bringTunnelUp' }
   | { do: 'startDesktop'; id: string; name: string }
   | { do: 'waitForDesktop'; id: string; name: string; why: string | undefined }
-  | { do: 'openViewer'; id: string; name: string }
+  | { do: 'openViewer'; id: string; name: string; place: Place }
   | { do: 'closeViewer' }
   | { do: 'leaveDesktop'; id: string; name: string; notice: Notice }
   | { do: 'shutDownDesktop'; id: string; name: string }
+  | { do: 'listDisks'; id: string; bytes: number }
+  | { do: 'attach'; id: string; disk: DiskIdentity; confirmed: boolean }
+  | { do: 'changeCopy'; id: string; wish: CopyWish }
+  | { do: 'bringBack'; id: string }
+  | { do: 'putAway'; id: string }
+  | { do: 'shutDownHere' }
   | { do: 'powerOff' }
   | { do: 'restart' };
 
@@ -27,7 +35,7 @@ const MAX_FAILURES = 5;
 
 export function nextSteps(facts: Facts, wanted: Wanted): Step[] {
   if (facts.goingDown) return [];
-  if (wanted.power !== 'on') return facts.session ? [{ do: 'logOut' }] : [{ do: wanted.power }];
+  if (wanted.power !== 'on' && !facts.session) return [{ do: machineIsHere(facts) ? 'shutDownHere' : wanted.power }];
   const steps = viewerToClose(facts, wanted);
   if (facts.session) return [...steps, ...withSession(facts, facts.session, wanted)];
   if (facts.network.kind !== 'up') return steps;
@@ -40,6 +48,10 @@ export function nextSteps(facts: Facts, wanted: Wanted): Step[] {
 export function nextDeadline(facts: Facts, wanted: Wanted): number | undefined {
   const times = [wanted.desktop?.retryAt];
   if (facts.server.kind === 'failed') times.push(facts.server.nextTryAt);
+  const { viewer, left } = facts;
+  if (viewer.kind === 'lost') times.push(viewer.since + FREEZE_MS, viewer.since + FOLLOW_MS);
+  if (left) times.push(left.at + LEFT_MS);
+  if (wanted.leaving) times.push(wanted.leaving.since + PUT_AWAY_MS);
   const tunnel = facts.session?.tunnel;
   if (typeof tunnel === 'object') times.push(tunnel.nextTryAt);
   if (facts.network.kind === 'noCable' || facts.network.kind === 'noAddress' || facts.network.kind === 'noNetworkCard')
@@ -50,6 +62,13 @@ export function nextDeadline(facts: Facts, wanted: Wanted): number | undefined {
 
 /** How long a network may take to come up before it is called a problem, in milliseconds. */
 export const NETWORK_GRACE_MS = { noNetworkCard: 8_000, noCable: 6_000, noAddress: 12_000 } as const;
+
+/** A picture whose connection ended stands still for this long, in milliseconds: a desktop that shuts down tells so. */
+export const FREEZE_MS = 1_500;
+/** The same while the desktop moves: the picture comes back from the other place. */
+export const FOLLOW_MS = 8_000;
+/** After our own picture closed, the server may count it as seen for this long, in milliseconds. */
+export const LEFT_MS = 15_000;
 
 /** Seconds between attempts to reach the server: quick at first, at most 10. */
 export function backOffMs(failures: number): number {
@@ -64,41 +83,90 @@ function serverMayBeTried(facts: Facts): boolean {
 function viewerToClose(facts: Facts, wanted: Wanted): Step[] {
   const { viewer } = facts;
   if (viewer.kind === 'closed') return [];
-  const keep = facts.session && !wanted.logOut && wanted.desktop?.id === viewer.desktop;
+  const keep = facts.session && !wanted.logOut && wanted.power === 'on' && wanted.desktop?.id === viewer.desktop;
   return keep ? [] : [{ do: 'closeViewer' }];
 }
 
 function withSession(facts: Facts, session: SessionFact, wanted: Wanted): Step[] {
-  if (wanted.logOut) return [{ do: 'logOut' }];
-  if (facts.network.kind !== 'up') return [];
+  const steps: Step[] = facts.network.kind === 'up' ? linkSteps(facts, session) : [];
+  if (wanted.logOut || wanted.power !== 'on') {
+    const before = leavingSteps(facts, session, wanted);
+    return before === 'leave' ? [{ do: 'logOut' }] : [...steps, ...before];
+  }
+  if (session.desktops && wanted.desktop && session.events !== 'live')
+    steps.push(...pictureOfHere(facts, session, session.desktops, wanted.desktop));
+  if (facts.network.kind !== 'up' || session.events !== 'live' || !session.desktops) return steps;
+  for (const id of wanted.shutDown) {
+    const desktop = session.desktops.find((d) => d.id === id);
+    steps.push({ do: 'shutDownDesktop', id, name: desktop?.name ?? id });
+  }
+  steps.push(...copySteps(facts, session, wanted));
+  if (wanted.desktop) steps.push(...towardsDesktop(facts, session, session.desktops, wanted.desktop));
+  return steps;
+}
+
+function linkSteps(facts: Facts, session: SessionFact): Step[] {
   const steps: Step[] = [];
   if (session.events !== 'live' && serverMayBeTried(facts)) steps.push({ do: 'listen' });
   const { tunnel } = session;
   if (session.login.tunnel && (tunnel === 'down' || (typeof tunnel === 'object' && facts.now >= tunnel.nextTryAt)))
     steps.push({ do: 'bringTunnelUp' });
-  if (session.events !== 'live' || !session.desktops) return steps;
-  for (const id of wanted.shutDown) {
-    const desktop = session.desktops.find((d) => d.id === id);
-    steps.push({ do: 'shutDownDesktop', id, name: desktop?.name ?? id });
-  }
-  if (wanted.desktop) steps.push(...towardsDesktop(facts, session, session.desktops, wanted.desktop));
   return steps;
 }
 
+/** The server is away: a desktop that runs on this PC can be seen all the same, any other picture stays while it lives. */
+function pictureOfHere(facts: Facts, session: SessionFact, desktops: Desktop[], wanted: WantedDesktop): Step[] {
+  const desktop = desktops.find((d) => d.id === wanted.id);
+  if (!desktop) return [];
+  const place = placeOf(facts, session, desktop);
+  if (place === 'here') return pictureSteps(facts, desktop, wanted, place);
+  const { viewer } = facts;
+  return viewer.kind === 'lost' && facts.now >= viewer.since + FREEZE_MS ? [{ do: 'closeViewer' }] : [];
+}
+
 function towardsDesktop(facts: Facts, session: SessionFact, desktops: Desktop[], wanted: WantedDesktop): Step[] {
-  if (facts.viewer.kind !== 'closed') return []; // the picture is the best sign of life there is
+  const { viewer } = facts;
   const desktop = desktops.find((d) => d.id === wanted.id);
   const { id, name } = wanted;
+  const place = desktop && placeOf(facts, session, desktop);
+  // the picture is the best sign of life there is
+  if (viewer.kind === 'opening' || viewer.kind === 'shown')
+    return place === undefined || place === viewer.place ? [] : pictureSteps(facts, desktop, wanted, place);
   const notice = reasonToLeave(desktop, wanted);
   if (notice) return [{ do: 'leaveDesktop', id, name, notice }];
   if (!desktop) return [];
+  if (isHeldHere(desktop, session.login.pc) && facts.here.desktop !== id && !session.attachTried.includes(id))
+    return [{ do: 'waitForDesktop', id, name, why: 'Opening the copy on this PC' }];
   const { state } = desktop;
   if ((state.kind === 'off' || state.kind === 'failed') && !wanted.started) return [{ do: 'startDesktop', id, name }];
   if (state.kind === 'starting') return [{ do: 'waitForDesktop', id, name, why: state.step }];
-  const tunnelReady = session.tunnel === 'up' || !session.login.tunnel;
-  if (state.kind !== 'running' || !tunnelReady || !facts.shell || facts.now < wanted.retryAt)
-    return [{ do: 'waitForDesktop', id, name, why: undefined }];
-  return [{ do: 'openViewer', id, name }];
+  const tunnelReady = place === 'here' || session.tunnel === 'up' || !session.login.tunnel;
+  if (state.kind !== 'running' || !tunnelReady || place === undefined)
+    return [...thaw(facts, desktop, place), { do: 'waitForDesktop', id, name, why: undefined }];
+  return pictureSteps(facts, desktop, wanted, place);
+}
+
+/** Opens the picture at a place, also over the one of another place, which stays until the new one is there. */
+function pictureSteps(facts: Facts, desktop: Desktop | undefined, wanted: WantedDesktop, place: Place): Step[] {
+  const { viewer } = facts;
+  const { id, name } = wanted;
+  if (viewer.kind !== 'closed' && viewer.kind !== 'lost' && viewer.place === place) return [];
+  const stop = thaw(facts, desktop, place);
+  if (stop.length > 0) return stop;
+  if (!facts.shell || facts.now < wanted.retryAt) return [{ do: 'waitForDesktop', id, name, why: undefined }];
+  return [{ do: 'openViewer', id, name, place }];
+}
+
+/** Takes a picture away that has stood still for too long. */
+function thaw({ viewer, now }: Facts, desktop: Desktop | undefined, place: Place | undefined): Step[] {
+  if (viewer.kind !== 'lost') return [];
+  const limit = isFollowing(viewer, desktop, place) ? FOLLOW_MS : FREEZE_MS;
+  return now >= viewer.since + limit ? [{ do: 'closeViewer' }] : [];
+}
+
+/** The picture ended because the desktop is on its way to the other place, or has arrived there. */
+export function isFollowing(viewer: OpenViewer, desktop: Desktop | undefined, place: Place | undefined): boolean {
+  return desktop?.move !== undefined || viewer.place !== place;
 }
 
 function reasonToLeave(desktop: Desktop | undefined, wanted: WantedDesktop): Notice | undefined {
@@ -115,41 +183,4 @@ function reasonToLeave(desktop: Desktop | undefined, wanted: WantedDesktop): Not
   if (state.kind === 'failed') return { kind: 'couldNotOpen', desktop: name, reason: state.reason };
   if (state.kind === 'off') return { kind: 'couldNotOpen', desktop: name, reason: 'it was switched off meanwhile' };
   return undefined;
-}
-
-/** What a step does, in words for the person at the PC; the log uses the English ones. */
-export function sentence(step: Step, language: Language): string {
-  const [en, pt] = words(step);
-  return language === 'pt' ? pt : en;
-}
-
-function words(step: Step): [en: string, pt: string] {
-  switch (step.do) {
-    case 'contactServer':
-      return ['Contacting the server', 'A contactar o servidor'];
-    case 'logIn':
-      return ['Logging in', 'A iniciar sessão'];
-    case 'logOut':
-      return ['Logging out', 'A terminar sessão'];
-    case 'listen':
-      return ['Asking the server for your desktops', 'A pedir ao servidor os seus ambientes de trabalho'];
-    case 'bringTunnelUp':
-      return ['Making the connection secure', 'A tornar a ligação segura'];
-    case 'startDesktop':
-      return [`Starting ${step.name}`, `A iniciar ${step.name}`];
-    case 'waitForDesktop':
-      return [step.why ?? `Waiting for ${step.name}`, step.why ?? `À espera de ${step.name}`];
-    case 'openViewer':
-      return [`Connecting to ${step.name}`, `A ligar a ${step.name}`];
-    case 'closeViewer':
-      return ['Closing the desktop on this screen', 'A fechar o ambiente de trabalho neste ecrã'];
-    case 'leaveDesktop':
-      return ['Going back to the list', 'A voltar à lista'];
-    case 'shutDownDesktop':
-      return [`Shutting ${step.name} down`, `A encerrar ${step.name}`];
-    case 'powerOff':
-      return ['Switching this PC off', 'A desligar este computador'];
-    case 'restart':
-      return ['Restarting this PC', 'A reiniciar este computador'];
-  }
 }

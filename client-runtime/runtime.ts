@@ -5,12 +5,43 @@
 import type { Logger } from 'pino';
 import { messageOf } from '#common/errors.ts';
 import type { PinnedClient } from '#common/http/pinned-client.ts';
-import type { Desktop, MachineFacts, TunnelConfig } from '#common/protocol/client-server.ts';
-import { type Executors, executors } from './executors.ts';
-import { type Display, type Facts, type NetworkFact, NOTHING_WANTED, type Wanted } from './facts.ts';
-import type { KioskCommand, KioskState, LinkProblem, ShellCommand, ShellEvent } from './kiosk/protocol.ts';
-import { backOffMs, nextDeadline, nextSteps, type Step, sentence } from './plan.ts';
+import type { Desktop, DiskIdentity, MachineFacts, TunnelConfig } from '#common/protocol/client-server.ts';
+import { obey } from './commands.ts';
+import { type Executors, executors } from './executors/executors.ts';
+import {
+  type Display,
+  type Facts,
+  type HereFact,
+  type NetworkFact,
+  NOTHING_HERE,
+  NOTHING_WANTED,
+  type OpenViewer,
+  type Wanted,
+} from './facts.ts';
+import type {
+  DiskChoice,
+  KioskCommand,
+  KioskState,
+  LinkProblem,
+  ShellCommand,
+  ShellEvent,
+  Tab,
+} from './kiosk/protocol.ts';
+import { backOffMs, FREEZE_MS, isFollowing, nextDeadline, nextSteps, type Step } from './plan.ts';
+import { placeOf } from './plan-copies.ts';
 import { kioskState } from './screen.ts';
+import { sentence } from './sentences.ts';
+import { tabCommand, tabOf } from './tab.ts';
+
+/** This PC as a host of desktops, as far as the runtime uses it. */
+export interface HostOutside {
+  /** Offers this PC to the server, with the session's token; connects again by itself. */
+  connect(tunnel: TunnelConfig): void;
+  disconnect(): void;
+  /** For the picture of the desktop that runs here. */
+  ticket(desktop: string): Promise<{ host: string; port: number; password: string }>;
+  shutDownHere(): Promise<void>;
+}
 
 /** Everything the runtime does to the PC it runs on. */
 export interface Outside {
@@ -19,6 +50,13 @@ export interface Outside {
   /** Sends to the shell; false when there is none. */
   tellShell(command: ShellCommand): boolean;
   machineFacts(): Promise<MachineFacts>;
+  /** Undefined where this PC hosts nothing. */
+  host: HostOutside | undefined;
+  /** The disks of this PC, for a desktop of so many bytes. */
+  listDisks(bytes: number): Promise<DiskChoice[]>;
+  /** The person has confirmed that this disk may be overwritten with this desktop; forgotten with the session. */
+  confirmDisk(desktop: string, disk: DiskIdentity): void;
+  forgetConfirmations(): void;
   tunnelUp(config: TunnelConfig, privateKey: string): Promise<void>;
   tunnelDown(): Promise<void>;
   setKeyboard(layout: string): Promise<void>;
@@ -43,11 +81,13 @@ export class Runtime {
   readonly outside: Outside;
   readonly log: Logger;
   readonly facts: Facts;
-  wanted: Wanted = { ...NOTHING_WANTED };
+  wanted: Wanted = structuredClone(NOTHING_WANTED);
   readonly display: Display;
   /** Of the session's tunnel; never leaves the PC, is gone with the session. */
   tunnelPrivateKey: string | undefined;
   closeEvents: (() => void) | undefined;
+  /** Called after every plan, when facts may be different. */
+  onPlanned: () => void = () => {};
   readonly now: () => number;
   readonly #keyboards: readonly string[];
   readonly #running = new Map<string, Promise<void>>();
@@ -56,6 +96,7 @@ export class Runtime {
   #planned = false;
   #stopped = false;
   #lastState = '';
+  #lastTab = '';
 
   constructor({ outside, log, display, keyboards, now = Date.now }: RuntimeOptions) {
     this.outside = outside;
@@ -69,6 +110,8 @@ export class Runtime {
       server: outside.client ? { kind: 'unknown' } : { kind: 'notConfigured' },
       session: undefined,
       viewer: { kind: 'closed' },
+      here: NOTHING_HERE,
+      left: undefined,
       shell: false,
       goingDown: false,
     };
@@ -101,34 +144,48 @@ export class Runtime {
     const before = this.facts.network;
     this.facts.network = network;
     if (network.kind !== before.kind) this.log.info({ network }, 'network');
-    if (network.kind === 'up' && before.kind !== 'up') this.#tryNow();
+    if (network.kind === 'up' && before.kind !== 'up') this.tryNow();
     this.changed();
   }
 
   command(command: KioskCommand): void {
-    this.#command(command);
+    obey(command, this);
+    this.changed();
+  }
+
+  /** What is attached to this PC and runs on it has changed, or its link to the server. */
+  hereIs(here: HereFact): void {
+    this.facts.here = here;
     this.changed();
   }
 
   shellConnected(connected: boolean): void {
     this.facts.shell = connected;
-    if (!connected) this.#viewerGone('the screen program ended');
+    this.#lastTab = '';
+    if (!connected) this.#viewerGone('the screen program ended', false);
     this.changed();
   }
 
   shellSays(event: ShellEvent): void {
-    const { viewer } = this.facts;
     this.log.info({ event: event.event, ...('reason' in event && { reason: event.reason }) }, 'shell');
+    const { viewer } = this.facts;
     switch (event.event) {
       case 'ready': // a shell that starts has no viewer
-        this.#viewerGone('the screen program started again');
+        this.#lastTab = '';
+        this.#viewerGone('the screen program started again', false);
         break;
       case 'firstFrame':
-        if (viewer.kind === 'opening') this.#shown(viewer.desktop);
+        if (viewer.kind === 'opening') this.#shown(viewer);
+        break;
+      case 'dark':
+        if (viewer.kind !== 'closed') viewer.dark = event.dark;
+        break;
+      case 'tabAction':
+        this.#tabAction(event.name);
         break;
       case 'viewerClosed':
         if (event.reason === 'back') this.#back();
-        else this.#viewerGone(event.detail ?? VIEWER_ENDS[event.reason]);
+        else this.#viewerGone(event.detail ?? VIEWER_ENDS[event.reason], event.reason === 'disconnected');
         break;
       case 'pageLoaded':
       case 'viewerConnected':
@@ -163,6 +220,9 @@ export class Runtime {
   desktopIs(desktop: Desktop): void {
     const { session } = this.facts;
     if (!session?.desktops) return;
+    const { left } = this.facts;
+    if (left?.desktop === desktop.id && desktop.state.kind === 'running' && desktop.state.viewers === 0)
+      this.facts.left = undefined;
     const others = session.desktops.filter((d) => d.id !== desktop.id);
     session.desktops = [...others, desktop].sort((a, b) => a.name.localeCompare(b.name));
     this.changed();
@@ -175,6 +235,8 @@ export class Runtime {
     const paused = [...this.#paused.values()];
     const at = Math.min(nextDeadline(this.facts, this.wanted) ?? Number.POSITIVE_INFINITY, ...paused);
     if (Number.isFinite(at)) this.#timer = setTimeout(() => this.changed(), Math.max(10, at - this.now()));
+    this.#tellTab();
+    this.onPlanned();
     const state = this.state;
     const text = JSON.stringify(state);
     if (text === this.#lastState) return;
@@ -201,112 +263,102 @@ export class Runtime {
     this.#running.set(key, done);
   }
 
-  #command(command: KioskCommand): void {
-    switch (command.do) {
-      case 'logIn':
-        if (this.facts.session || this.wanted.logIn) return;
-        this.display.loginProblem = undefined;
-        this.wanted.logIn = { user: command.user, password: command.password };
-        return;
-      case 'logOut':
-        if (this.facts.session) this.wanted.logOut = true;
-        return;
-      case 'openDesktop':
-        this.#open(command.id);
-        return;
-      case 'cancelOpening':
-        this.wanted.desktop = undefined;
-        return;
-      case 'shutDownDesktop':
-        if (!this.wanted.shutDown.includes(command.id)) this.wanted.shutDown.push(command.id);
-        return;
-      case 'retryNow':
-        this.#tryNow();
-        return;
-      case 'dismissNotice':
-        this.display.notice = undefined;
-        return;
-      case 'setLanguage':
-        this.display.language = command.language;
-        return;
-      case 'setKeyboard':
-        this.#setKeyboard(command.keyboard);
-        return;
-      case 'powerOff':
-      case 'restart':
-        this.wanted.power = command.do;
-        return;
-      default:
-        command satisfies never;
-    }
-  }
-
-  #setKeyboard(keyboard: string): void {
+  setKeyboard(keyboard: string): void {
     if (!this.#keyboards.includes(keyboard)) return;
     this.display.keyboard = keyboard;
     this.outside.setKeyboard(keyboard).catch((err) => this.log.error({ err }, 'the keyboard layout was not changed'));
   }
 
-  #open(id: string): void {
+  /** A desktop of the list, to be told something about. */
+  notice(id: string, reason: string): void {
     const desktop = this.facts.session?.desktops?.find((d) => d.id === id);
-    if (!desktop || this.wanted.desktop) return;
-    this.display.notice = undefined;
-    this.wanted.desktop = {
-      id,
-      name: desktop.name,
-      since: this.now(),
-      phase: 'opening',
-      started: false,
-      failures: 0,
-      lastFailure: '',
-      retryAt: 0,
-    };
+    this.display.notice = { kind: 'didNotWork', desktop: desktop?.name ?? id, reason };
+    this.changed();
   }
 
-  #shown(id: string): void {
+  tryNow(): void {
+    if (this.facts.server.kind === 'failed') Object.assign(this.facts.server, { nextTryAt: this.now(), failures: 0 });
+  }
+
+  /** The picture was taken from the screen. */
+  viewerClosed(): void {
+    const { viewer } = this.facts;
+    if (viewer.kind === 'shown') this.facts.left = { desktop: viewer.desktop, at: this.now() };
+    this.facts.viewer = { kind: 'closed' };
+    this.changed();
+  }
+
+  #shown(viewer: OpenViewer): void {
     const { desktop } = this.wanted;
-    this.facts.viewer = { kind: 'shown', desktop: id };
-    if (desktop?.id !== id) return;
+    this.facts.viewer = { ...viewer, kind: 'shown', frozen: false, dark: false };
+    if (desktop?.id !== viewer.desktop) return;
     Object.assign(desktop, { phase: 'inUse', failures: 0, started: true });
     this.outside.onFirstFrame();
   }
 
   #back(): void {
-    this.facts.viewer = { kind: 'closed' };
+    this.viewerClosed();
     this.wanted.desktop = undefined;
   }
 
   /** The picture is gone and nobody asked for that. */
-  #viewerGone(why: string): void {
+  #viewerGone(why: string, stands: boolean): void {
     const { viewer, session } = this.facts;
     if (viewer.kind === 'closed') return;
-    this.facts.viewer = { kind: 'closed' };
-    this.viewerFailed(viewer.desktop, why, viewer.kind === 'shown' ? SHUT_DOWN_NEWS_MS : undefined);
-    if (session?.events !== 'live') this.#reopenFromScratch();
+    const shown = viewer.kind === 'shown' || viewer.frozen;
+    const since = viewer.kind !== 'shown' && viewer.frozen ? viewer.since : this.now();
+    const follows = session !== undefined && this.#follows(viewer);
+    if (shown && (stands || follows)) this.facts.viewer = { ...viewer, kind: 'lost', frozen: true, since };
+    else this.facts.viewer = { kind: 'closed' };
+    this.viewerFailed(viewer.desktop, why, follows ? FOLLOW_AGAIN_MS : shown ? SHUT_DOWN_NEWS_MS : undefined);
+    if (session?.events !== 'live' && !follows) this.#reopenFromScratch();
+  }
+
+  #follows(viewer: OpenViewer): boolean {
+    const { session } = this.facts;
+    const desktop = session?.desktops?.find((d) => d.id === viewer.desktop);
+    if (!session || !desktop) return false;
+    return isFollowing(viewer, desktop, placeOf(this.facts, session, desktop));
   }
 
   /** An attempt to show the wanted desktop failed: once more after a while. */
   viewerFailed(id: string, why: string, afterMs?: number): void {
     const { desktop } = this.wanted;
     if (desktop?.id !== id) return;
-    desktop.failures++;
-    desktop.lastFailure = why;
-    desktop.since = desktop.failures === 1 ? this.now() : desktop.since;
-    desktop.retryAt = this.now() + (afterMs ?? backOffMs(desktop.failures));
+    const { viewer } = this.facts;
+    // while a picture stands, its end is what counts
+    if (viewer.kind !== 'closed') desktop.retryAt = this.now() + (afterMs ?? FOLLOW_AGAIN_MS);
+    else {
+      desktop.failures++;
+      desktop.lastFailure = why;
+      desktop.since = desktop.failures === 1 ? this.now() : desktop.since;
+      desktop.retryAt = this.now() + (afterMs ?? backOffMs(desktop.failures));
+    }
     this.changed();
+  }
+
+  #tellTab(): void {
+    if (!this.facts.shell) return;
+    const tab: Tab = tabOf(this.facts, this.wanted, this.display.language);
+    const text = JSON.stringify(tab);
+    if (text === this.#lastTab) return;
+    if (this.outside.tellShell({ do: 'setTab', ...tab })) this.#lastTab = text;
+  }
+
+  #tabAction(name: string): void {
+    const command = tabCommand(name, this.wanted);
+    if (command) obey(command, this);
   }
 
   #reopenFromScratch(): void {
     if (this.wanted.desktop) Object.assign(this.wanted.desktop, { phase: 'opening', started: false, failures: 0 });
   }
-
-  #tryNow(): void {
-    if (this.facts.server.kind === 'failed') Object.assign(this.facts.server, { nextTryAt: this.now(), failures: 0 });
-  }
 }
 
 /** A desktop that shuts down closes its screen first; the news comes a moment later, in milliseconds. */
-const SHUT_DOWN_NEWS_MS = 1_500;
+const SHUT_DOWN_NEWS_MS = FREEZE_MS;
+/** Between two attempts to follow a desktop that has moved, in milliseconds. */
+const FOLLOW_AGAIN_MS = 250;
 
 const VIEWER_ENDS = {
   disconnected: 'the connection to its screen was cut',

@@ -3,7 +3,8 @@ import type { TunnelConfig } from '#common/protocol/client-server.ts';
 import { run } from '#common/run.ts';
 import { bringUp, takeDown } from '#common/wireguard/interface.ts';
 
-const NAME = 'flexdeploy0';
+/** The interface on the PC. */
+export const TUNNEL_NAME = 'flexdeploy0';
 
 /** Up and down never run at the same time: the last one asked for is the one that counts. */
 export class Tunnel {
@@ -13,7 +14,7 @@ export class Tunnel {
   up(config: TunnelConfig, privateKey: string, host: string): Promise<void> {
     return this.#next(async () => {
       await bringUp({
-        name: NAME,
+        name: TUNNEL_NAME,
         address: `${config.address}/32`,
         privateKey,
         mtu: config.mtu,
@@ -27,12 +28,12 @@ export class Tunnel {
         ],
       });
       // Only the server itself: a PC's own network may use the same addresses as the rest of the tunnel.
-      await run(['ip', 'route', 'replace', `${config.serverAddress}/32`, 'dev', NAME]);
+      await run(['ip', 'route', 'replace', `${config.serverAddress}/32`, 'dev', TUNNEL_NAME]);
     });
   }
 
   down(): Promise<void> {
-    return this.#next(() => takeDown(NAME));
+    return this.#next(() => takeDown(TUNNEL_NAME));
   }
 
   #next(work: () => Promise<void>): Promise<void> {

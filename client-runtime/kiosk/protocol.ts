@@ -53,6 +53,7 @@ export const Notice = Type.Union([
   Type.Object({ kind: Type.Literal('desktopShutDown'), desktop: Type.String() }),
   Type.Object({ kind: Type.Literal('desktopFailed'), desktop: Type.String(), reason: Type.String() }),
   Type.Object({ kind: Type.Literal('couldNotOpen'), desktop: Type.String(), reason: Type.String() }),
+  Type.Object({ kind: Type.Literal('didNotWork'), desktop: Type.String(), reason: Type.String() }),
 ]);
 export type Notice = Static<typeof Notice>;
 
@@ -95,6 +96,51 @@ export const DiskChoice = Type.Object({
 });
 export type DiskChoice = Static<typeof DiskChoice>;
 
+/** Why something is not possible now. `told`: in the server's own words. */
+export const Why = Type.Union([
+  Type.Object({ kind: Type.Literal('serverLost') }),
+  Type.Object({ kind: Type.Literal('notRunning') }),
+  Type.Object({ kind: Type.Literal('notReady') }),
+  Type.Object({ kind: Type.Literal('otherPc'), name: Type.String() }),
+  Type.Object({ kind: Type.Literal('otherDesktop'), name: Type.String() }),
+  Type.Object({ kind: Type.Literal('told'), text: Type.String() }),
+]);
+export type Why = Static<typeof Why>;
+
+const Possible = Type.Object({ why: Type.Optional(Why) }, { description: 'greyed with the reason, if there is one' });
+
+/** Where a desktop is, seen from this PC, and what the person can do about it here. */
+export const Offer = Type.Object({
+  place: Type.Union([
+    Type.Object({ kind: Type.Literal('server') }),
+    Type.Object({ kind: Type.Literal('here') }),
+    Type.Object({ kind: Type.Literal('otherPc'), name: Type.String(), reachable: Type.Boolean() }),
+  ]),
+  copy: Type.Union([Type.Literal('none'), Type.Literal('here'), Type.Literal('elsewhere')]),
+  keepCopy: Type.Optional(Possible),
+  moveHere: Type.Optional(Possible),
+  moveToServer: Type.Optional(Possible),
+});
+export type Offer = Static<typeof Offer>;
+
+/** How far it is with leaving this PC while a desktop is kept on it. Percent are 0 to 100. */
+export const LeavingStep = Type.Union([
+  Type.Object({ kind: Type.Literal('moving'), percent: Type.Number() }),
+  Type.Object({
+    kind: Type.Literal('syncing'),
+    percent: Type.Number(),
+    bytesLeft: Type.Integer(),
+    secondsLeft: Type.Optional(Type.Integer()),
+  }),
+  Type.Object({ kind: Type.Literal('finishing') }),
+  Type.Object({ kind: Type.Literal('shuttingDown') }),
+  Type.Object({ kind: Type.Literal('asking'), why: Why }),
+]);
+export type LeavingStep = Static<typeof LeavingStep>;
+
+const GoingAway = Type.Union([Type.Literal('logOut'), Type.Literal('powerOff'), Type.Literal('restart')]);
+export type GoingAway = Static<typeof GoingAway>;
+
 export const Screen = Type.Union([
   Type.Object({ kind: Type.Literal('starting') }),
   Type.Object({
@@ -107,15 +153,38 @@ export const Screen = Type.Union([
     kind: Type.Literal('desktops'),
     userName: Type.String(),
     desktops: Type.Array(Desktop),
+    offers: Type.Record(Type.String(), Offer, { description: 'by the id of the desktop' }),
     notice: Type.Optional(Notice),
   }),
-  Type.Object({ kind: Type.Literal('opening'), desktop: Type.String(), step: Type.String(), since: Type.Number() }),
+  Type.Object({
+    kind: Type.Literal('disks'),
+    desktop: Type.Object({ id: Type.String(), name: Type.String(), bytes: Type.Integer() }),
+    disks: Type.Optional(Type.Array(DiskChoice, { description: 'absent: still looking' })),
+    busy: Type.Boolean({ description: 'the chosen disk is being set up' }),
+    problem: Type.Optional(Type.String({ description: 'why the last try did not work' })),
+  }),
+  Type.Object({
+    kind: Type.Literal('opening'),
+    desktop: Type.String(),
+    step: Type.String(),
+    since: Type.Number(),
+    dark: Type.Boolean({ description: 'it runs and is connected, but its screen shows nothing yet' }),
+  }),
   Type.Object({ kind: Type.Literal('inUse'), desktop: Type.String() }),
   Type.Object({
     kind: Type.Literal('serverLost'),
     since: Type.Number({ description: 'ms since the epoch' }),
     problem: LinkProblem,
     desktop: Type.Optional(Type.String({ description: 'comes back by itself when the server does' })),
+    here: Type.Optional(
+      Type.Object({ id: Type.String(), name: Type.String() }, { description: 'runs on this PC, and can be used' }),
+    ),
+  }),
+  Type.Object({
+    kind: Type.Literal('leaving'),
+    action: GoingAway,
+    desktop: Type.String(),
+    step: LeavingStep,
   }),
   Type.Object({
     kind: Type.Literal('goingDown'),
@@ -144,6 +213,22 @@ export const KioskCommand = Type.Union([
   Type.Object({ do: Type.Literal('openDesktop'), id: Type.String() }),
   Type.Object({ do: Type.Literal('cancelOpening') }),
   Type.Object({ do: Type.Literal('shutDownDesktop'), id: Type.String() }),
+  Type.Object({ do: Type.Literal('showPicture') }),
+  Type.Object({ do: Type.Literal('chooseDisk'), id: Type.String() }),
+  Type.Object({ do: Type.Literal('lookAgain') }),
+  Type.Object({ do: Type.Literal('workRemotely') }),
+  Type.Object({ do: Type.Literal('keepCopy'), id: Type.String(), disk: DiskIdentity }),
+  Type.Object({ do: Type.Literal('pauseCopy'), id: Type.String() }),
+  Type.Object({ do: Type.Literal('resumeCopy'), id: Type.String() }),
+  Type.Object({ do: Type.Literal('stopCopy'), id: Type.String() }),
+  Type.Object({
+    do: Type.Literal('move'),
+    id: Type.String(),
+    to: Type.Union([Type.Literal('pc'), Type.Literal('server')]),
+  }),
+  Type.Object({ do: Type.Literal('cancelMove'), id: Type.String() }),
+  Type.Object({ do: Type.Literal('stay') }),
+  Type.Object({ do: Type.Literal('leaveAnyway') }),
   Type.Object({ do: Type.Literal('retryNow') }),
   Type.Object({ do: Type.Literal('dismissNotice') }),
   Type.Object({ do: Type.Literal('setLanguage'), language: Language }),
@@ -152,6 +237,14 @@ export const KioskCommand = Type.Union([
   Type.Object({ do: Type.Literal('restart') }),
 ]);
 export type KioskCommand = Static<typeof KioskCommand>;
+
+/** What the tab over a desktop shows besides the way back, in the language in use. */
+export const Tab = Type.Object({
+  status: Type.String({ description: 'a line inside the tab, may be empty' }),
+  notice: Type.String({ description: 'to be seen without opening the tab, may be empty' }),
+  action: Type.Optional(Type.Object({ name: Type.String(), label: Type.String() })),
+});
+export type Tab = Static<typeof Tab>;
 
 export const ShellCommand = Type.Union([
   Type.Object({
@@ -163,6 +256,9 @@ export const ShellCommand = Type.Union([
     backLabel: Type.String({ description: 'text of the button that leads back to the list, in the language in use' }),
   }),
   Type.Object({ do: Type.Literal('closeViewer') }),
+  /** Shows the desktop's screen although it is dark. */
+  Type.Object({ do: Type.Literal('showPicture') }),
+  Type.Object({ do: Type.Literal('setTab'), ...Tab.properties }),
 ]);
 export type ShellCommand = Static<typeof ShellCommand>;
 
@@ -171,6 +267,11 @@ export const ShellEvent = Type.Union([
   Type.Object({ event: Type.Literal('pageLoaded') }),
   Type.Object({ event: Type.Literal('viewerConnected') }),
   Type.Object({ event: Type.Literal('firstFrame') }),
+  Type.Object({
+    event: Type.Literal('dark'),
+    dark: Type.Boolean({ description: "the desktop's screen shows nothing: the page is seen instead" }),
+  }),
+  Type.Object({ event: Type.Literal('tabAction'), name: Type.String() }),
   Type.Object({
     event: Type.Literal('viewerClosed'),
     reason: Type.Union([

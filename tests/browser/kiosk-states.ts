@@ -1,6 +1,9 @@
 /** One state of the kiosk for each thing that can happen, with words of its message in both languages. */
 import type { Desktop } from '#common/protocol/client-server.ts';
 import type { ConfigProblem, KioskState, Language, LinkProblem, Screen } from '../../client-runtime/kiosk/protocol.ts';
+import { offersOf } from '../../client-runtime/offers.ts';
+import { copyCases } from './copy-states.ts';
+import { desktop, iso, NOW, OFF, RUNNING, THIS_PC } from './desktops.ts';
 
 export interface Case {
   screen: Screen;
@@ -32,27 +35,6 @@ export function stateOf(name: string, language: Language): KioskState {
   return kioskState(found.screen, { language, configProblems: [...(found.configProblems ?? [])] });
 }
 
-const NOW = Date.now();
-const iso = new Date(NOW).toISOString();
-
-export function desktop(name: string, state: Desktop['state'], more: Partial<Desktop> = {}): Desktop {
-  return {
-    id: Buffer.from(name.padEnd(8, '-').slice(0, 8)).toString('hex'),
-    name,
-    owner: 'ana',
-    image: 'debian-13-lab',
-    firmware: 'uefi',
-    memoryMiB: 2048,
-    cpus: 2,
-    diskBytes: 20 * 2 ** 30,
-    createdAt: iso,
-    state,
-    ...more,
-  };
-}
-
-export const OFF = desktop('biology', { kind: 'off' });
-export const RUNNING = desktop('maths', { kind: 'running', since: iso, viewers: 0 });
 const FAILURE = 'The disk on the server is full. Ask your administrator to make room.';
 
 function link(problem: LinkProblem): Screen {
@@ -78,7 +60,13 @@ function login(problem?: Extract<Screen, { kind: 'login' }>['problem'], busy = f
 }
 
 function desktops(list: Desktop[], notice?: Extract<Screen, { kind: 'desktops' }>['notice']): Screen {
-  return { kind: 'desktops', userName: 'Ana Ribeiro', desktops: list, ...(notice && { notice }) };
+  return {
+    kind: 'desktops',
+    userName: 'Ana Ribeiro',
+    desktops: list,
+    offers: offersOf(list, THIS_PC),
+    ...(notice && { notice }),
+  };
 }
 
 export const CASES: Record<string, Case> = {
@@ -229,12 +217,18 @@ export const CASES: Record<string, Case> = {
     pt: ['Não foi possível abrir biology', 'not enough memory'],
   },
   opening: {
-    screen: { kind: 'opening', desktop: 'maths', step: 'Starting the desktop on the server', since: NOW },
-    en: ['Opening maths', 'Starting the desktop on the server', 'second', 'Cancel'],
-    pt: ['A abrir maths', 'segundo', 'Cancelar'],
+    screen: { kind: 'opening', desktop: 'maths', step: 'Switching the desktop on', since: NOW, dark: false },
+    en: ['Opening maths', 'Switching the desktop on', 'second', 'Cancel'],
+    pt: ['A abrir maths', 'A ligar o ambiente de trabalho', 'segundo', 'Cancelar'],
   },
   'opening-slow': {
-    screen: { kind: 'opening', desktop: 'maths', step: 'Waiting for the first picture', since: NOW - 65_000 },
+    screen: {
+      kind: 'opening',
+      desktop: 'maths',
+      step: 'Waiting for the first picture',
+      since: NOW - 65_000,
+      dark: false,
+    },
     en: ['1 minute', 'first start can take'],
     pt: ['1 minuto', 'primeiro arranque'],
   },
@@ -260,4 +254,5 @@ export const CASES: Record<string, Case> = {
   },
   'power-off': { screen: { kind: 'goingDown', action: 'powerOff' }, en: ['Turning off'], pt: ['A desligar'] },
   restart: { screen: { kind: 'goingDown', action: 'restart' }, en: ['Restarting'], pt: ['A reiniciar'] },
+  ...copyCases(desktops),
 };

@@ -1,7 +1,8 @@
 /** What a person does at the kiosk, by keyboard and by mouse, and what the runtime gets to hear. */
 import t, { type Test } from 'tap';
+import { desktop, OFF, RUNNING } from './desktops.ts';
 import { focused, openKiosk, picture, settled } from './kiosk-page.ts';
-import { CASES, desktop, kioskState, OFF, RUNNING, stateOf } from './kiosk-states.ts';
+import { CASES, kioskState, stateOf } from './kiosk-states.ts';
 
 const { page, runtime, errors } = await openKiosk(t);
 const keyboard = page.keyboard;
@@ -50,7 +51,7 @@ await t.test('by keyboard alone: log in, open, cancel, log out, turn the PC off'
 
   runtime.push(stateOf('login-busy', 'en'));
   await page.getByText('Logging in …').waitFor();
-  runtime.push(kioskState({ kind: 'desktops', userName: 'Ana', desktops: [OFF] }));
+  runtime.push(kioskState({ kind: 'desktops', userName: 'Ana', desktops: [OFF], offers: {} }));
   await page.getByRole('heading', { name: 'Your desktops' }).waitFor();
   t.same(runtime.commands, [], 'Enter pressed twice logs in once');
   t.equal(await focused(page), 'button Open biology', 'the only desktop has the focus');
@@ -68,7 +69,7 @@ await t.test('by keyboard alone: log in, open, cancel, log out, turn the PC off'
   await keyboard.press('Escape');
   t.same(await runtime.nextCommand(), { do: 'cancelOpening' }, 'Escape does the same');
 
-  runtime.push(kioskState({ kind: 'desktops', userName: 'Ana', desktops: [OFF] }));
+  runtime.push(kioskState({ kind: 'desktops', userName: 'Ana', desktops: [OFF], offers: {} }));
   await page.getByRole('heading', { name: 'Your desktops' }).waitFor();
   await tabTo(t, 'button Log out');
   await keyboard.press('Enter');
@@ -173,7 +174,7 @@ await t.test('a running desktop is shut down only after a question', async (t) =
   );
 
   await shutDown.click();
-  runtime.push(kioskState({ kind: 'desktops', userName: 'Ana', desktops: [OFF] }));
+  runtime.push(kioskState({ kind: 'desktops', userName: 'Ana', desktops: [OFF], offers: {} }));
   await question.waitFor({ state: 'detached' });
   t.pass('the question goes when the desktop does');
 });
@@ -205,12 +206,17 @@ await t.test('the list changes under the hands of the person, who stays where th
   await fresh('desktops-many');
   await keyboard.press('Home');
   runtime.push(
-    kioskState({ kind: 'desktops', userName: 'Ana', desktops: [desktop('algebra', { kind: 'off' }), OFF, RUNNING] }),
+    kioskState({
+      kind: 'desktops',
+      userName: 'Ana',
+      desktops: [desktop('algebra', { kind: 'off' }), OFF, RUNNING],
+      offers: {},
+    }),
   );
   await page.getByRole('heading', { name: 'algebra' }).waitFor();
   t.equal(await focused(page), 'button Open biology');
   await fresh('desktops-none');
-  runtime.push(kioskState({ kind: 'desktops', userName: 'Ana', desktops: [OFF] }));
+  runtime.push(kioskState({ kind: 'desktops', userName: 'Ana', desktops: [OFF], offers: {} }));
   await page.getByRole('heading', { name: 'biology' }).waitFor();
   t.equal(await focused(page), 'button Open biology', 'the first desktop to appear gets the focus');
 });
@@ -285,7 +291,7 @@ await t.test('times count by themselves', async (t) => {
   runtime.push(kioskState({ kind: 'noServer', problem: { kind: 'noCable' }, nextTryAt: until }));
   for (const text of ['Next try in 3 seconds', 'Next try in 1 second', 'Trying now …'])
     await page.getByText(text, { exact: true }).waitFor();
-  runtime.push(kioskState({ kind: 'opening', desktop: 'maths', step: 'x', since: Date.now() - 59_500 }));
+  runtime.push(kioskState({ kind: 'opening', desktop: 'maths', step: 'x', since: Date.now() - 59_500, dark: false }));
   await page.getByText('For 1 minute', { exact: true }).waitFor();
   await page.getByText('For 1 minute, 1 second', { exact: true }).waitFor();
   runtime.push(
@@ -312,7 +318,7 @@ await t.test('settings that are not right: closed to a mark, opened again, new o
   runtime.push(stateOf('no-cable-config-problem', 'en'));
   await page.getByRole('heading', { name: 'One setting of this PC is not right' }).waitFor();
   const { configProblems } = stateOf('login-config-problems', 'en');
-  runtime.push(kioskState({ kind: 'desktops', userName: 'Ana', desktops: [OFF] }, { configProblems }));
+  runtime.push(kioskState({ kind: 'desktops', userName: 'Ana', desktops: [OFF], offers: {} }, { configProblems }));
   await page.getByRole('button', { name: '3 settings to check' }).waitFor();
   t.equal(await panel.count(), 0, 'a person at work only sees the mark');
 });
@@ -335,9 +341,10 @@ await t.test('names and reasons with HTML in them are text, and long ones do not
         kind: 'desktops',
         userName: reason,
         desktops: [failed, RUNNING],
+        offers: {},
         notice: { kind: 'couldNotOpen', desktop: reason, reason },
       },
-      { kind: 'opening', desktop: reason, step: reason, since: Date.now() },
+      { kind: 'opening', desktop: reason, step: reason, since: Date.now(), dark: false },
       { kind: 'inUse', desktop: reason },
       { kind: 'noServer', problem, nextTryAt: Date.now() + 5000 },
       { kind: 'serverLost', problem, since: Date.now(), desktop: reason },

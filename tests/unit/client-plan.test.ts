@@ -1,8 +1,18 @@
 import t from 'tap';
 import type { Desktop, DesktopState, LoggedIn } from '#common/protocol/client-server.ts';
-import type { Display, Facts, SessionFact, Wanted, WantedDesktop } from '../../client-runtime/facts.ts';
-import { backOffMs, nextDeadline, nextSteps, type Step, sentence } from '../../client-runtime/plan.ts';
+import {
+  type Display,
+  type Facts,
+  NOTHING_HERE,
+  NOTHING_WANTED,
+  type OpenViewer,
+  type SessionFact,
+  type Wanted,
+  type WantedDesktop,
+} from '../../client-runtime/facts.ts';
+import { backOffMs, nextDeadline, nextSteps, type Step } from '../../client-runtime/plan.ts';
 import { kioskState } from '../../client-runtime/screen.ts';
+import { sentence } from '../../client-runtime/sentences.ts';
 
 const NOW = 1_000_000;
 const AT = '2026-11-22T10:00:00.000Z';
@@ -49,6 +59,7 @@ const session = (state: DesktopState, more: Partial<SessionFact> = {}): SessionF
   tunnel: 'up',
   events: 'live',
   desktops: [desktop(state)],
+  attachTried: [],
   ...more,
 });
 
@@ -58,17 +69,22 @@ const facts = (more: Partial<Facts> = {}): Facts => ({
   server: { kind: 'answered' },
   session: undefined,
   viewer: { kind: 'closed' },
+  here: NOTHING_HERE,
+  left: undefined,
   shell: true,
   goingDown: false,
   ...more,
 });
 
-const wanted = (more: Partial<Wanted> = {}): Wanted => ({
-  logIn: undefined,
-  logOut: false,
-  desktop: undefined,
-  shutDown: [],
-  power: 'on',
+const wanted = (more: Partial<Wanted> = {}): Wanted => ({ ...structuredClone(NOTHING_WANTED), ...more });
+
+const viewer = (kind: OpenViewer['kind'], more: Partial<OpenViewer> = {}): OpenViewer => ({
+  kind,
+  desktop: ID,
+  place: 'server',
+  frozen: false,
+  dark: false,
+  since: NOW,
   ...more,
 });
 
@@ -241,28 +257,28 @@ const CASES: Case[] = [
   ],
   [
     'the viewer is connecting',
-    facts({ session: session(RUNNING), viewer: { kind: 'opening', desktop: ID } }),
+    facts({ session: session(RUNNING), viewer: viewer('opening') }),
     wanted({ desktop: blue() }),
     [],
     'opening',
   ],
   [
     'opening was called off',
-    facts({ session: session(RUNNING), viewer: { kind: 'opening', desktop: ID } }),
+    facts({ session: session(RUNNING), viewer: viewer('opening') }),
     wanted(),
     ['closeViewer'],
     'desktops',
   ],
   [
     'in use',
-    facts({ session: session(RUNNING), viewer: { kind: 'shown', desktop: ID } }),
+    facts({ session: session(RUNNING), viewer: viewer('shown') }),
     wanted({ desktop: blue({ phase: 'inUse' }) }),
     [],
     'inUse',
   ],
   [
     'in use, and the server’s list says off: the picture knows better',
-    facts({ session: session(OFF), viewer: { kind: 'shown', desktop: ID } }),
+    facts({ session: session(OFF), viewer: viewer('shown') }),
     wanted({ desktop: blue({ phase: 'inUse' }) }),
     [],
     'inUse',
@@ -272,7 +288,7 @@ const CASES: Case[] = [
     facts({
       session: session(RUNNING, { events: 'closed' }),
       server: failedServer(NOW),
-      viewer: { kind: 'shown', desktop: ID },
+      viewer: viewer('shown'),
     }),
     wanted({ desktop: blue({ phase: 'inUse' }) }),
     ['listen'],
@@ -326,18 +342,12 @@ const CASES: Case[] = [
   ],
   [
     'logging out of a desktop',
-    facts({ session: session(RUNNING), viewer: { kind: 'shown', desktop: ID } }),
+    facts({ session: session(RUNNING), viewer: viewer('shown') }),
     wanted({ logOut: true, desktop: blue() }),
     ['closeViewer', 'logOut'],
     'login',
   ],
-  [
-    'the session ended under a desktop',
-    facts({ viewer: { kind: 'shown', desktop: ID } }),
-    wanted(),
-    ['closeViewer'],
-    'login',
-  ],
+  ['the session ended under a desktop', facts({ viewer: viewer('shown') }), wanted(), ['closeViewer'], 'login'],
   [
     'shutting one down',
     facts({ session: session(RUNNING) }),
@@ -358,7 +368,8 @@ t.test('what is done and shown in every situation', async (t) => {
       name,
     );
     const { screen } = kioskState(known, wants, display, ['us']);
-    const words = [screen.kind, 'problem' in screen ? screen.problem?.kind : ''];
+    const problem = 'problem' in screen && typeof screen.problem === 'object' ? screen.problem.kind : '';
+    const words: string[] = [screen.kind, problem];
     if (screen.kind === 'serverLost') words.push(screen.desktop ?? '');
     t.equal(words.join(' ').trim(), expected, `${name}: the screen`);
   }

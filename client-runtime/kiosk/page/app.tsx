@@ -8,8 +8,10 @@ import { Icon } from './parts/icon.tsx';
 import { Logo } from './parts/logo.tsx';
 import { StatusBar } from './parts/status-bar.tsx';
 import { Desktops } from './screens/desktops.tsx';
+import { Disks } from './screens/disks.tsx';
 import { GoingDown } from './screens/going-down.tsx';
 import { InUse } from './screens/in-use.tsx';
+import { Leaving } from './screens/leaving.tsx';
 import { Login } from './screens/login.tsx';
 import { NoServer } from './screens/no-server.tsx';
 import { Opening } from './screens/opening.tsx';
@@ -76,13 +78,17 @@ function ScreenOf({ screen, serverName }: { screen: Screen; serverName: string |
     case 'login':
       return <Login busy={screen.busy} problem={screen.problem} serverName={serverName} />;
     case 'desktops':
-      return <Desktops desktops={screen.desktops} notice={screen.notice} />;
+      return <Desktops desktops={screen.desktops} offers={screen.offers} notice={screen.notice} />;
+    case 'disks':
+      return <Disks screen={screen} />;
     case 'opening':
-      return <Opening desktop={screen.desktop} step={screen.step} since={screen.since} />;
+      return <Opening desktop={screen.desktop} step={screen.step} since={screen.since} dark={screen.dark} />;
     case 'inUse':
       return <InUse desktop={screen.desktop} />;
     case 'serverLost':
-      return <ServerLost since={screen.since} problem={screen.problem} desktop={screen.desktop} />;
+      return <ServerLost since={screen.since} problem={screen.problem} desktop={screen.desktop} here={screen.here} />;
+    case 'leaving':
+      return <Leaving action={screen.action} desktop={screen.desktop} step={screen.step} />;
     case 'goingDown':
       return <GoingDown action={screen.action} />;
   }
@@ -98,8 +104,10 @@ function whoseTask(screen: Screen | undefined): 'setting up' | 'working' {
     case 'serverLost':
       return 'setting up';
     case 'desktops':
+    case 'disks':
     case 'opening':
     case 'inUse':
+    case 'leaving':
     case 'goingDown':
       return 'working';
   }

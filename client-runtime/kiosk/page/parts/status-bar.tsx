@@ -93,6 +93,7 @@ function isConnected(screen: Screen): boolean {
   switch (screen.kind) {
     case 'login':
     case 'desktops':
+    case 'disks':
     case 'opening':
     case 'inUse':
       return true;
@@ -101,5 +102,7 @@ function isConnected(screen: Screen): boolean {
     case 'serverLost':
     case 'goingDown':
       return false;
+    case 'leaving':
+      return screen.step.kind !== 'asking';
   }
 }

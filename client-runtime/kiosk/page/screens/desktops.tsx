@@ -1,21 +1,26 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Desktop } from '#common/protocol/client-server.ts';
-import type { Notice } from '../../protocol.ts';
+import type { Notice, Offer } from '../../protocol.ts';
 import { useKiosk } from '../context.ts';
 import { Confirm } from '../parts/confirm.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { Message } from '../parts/message.tsx';
 import { localeOf } from '../texts/format.ts';
+import { said } from '../texts/said.ts';
 import type { Texts } from '../texts/texts.ts';
 import { DesktopCard } from './desktop-card.tsx';
 
 export interface DesktopsProps {
   desktops: readonly Desktop[];
+  offers: Readonly<Record<string, Offer>>;
   notice: Notice | undefined;
 }
 
+/** What a desktop has of which the runtime says nothing more. */
+const NO_OFFER: Offer = { place: { kind: 'server' }, copy: 'none' };
+
 /** The person's desktops. The one to open most likely has the focus, so that Enter opens it. */
-export function Desktops({ desktops, notice }: DesktopsProps) {
+export function Desktops({ desktops, offers, notice }: DesktopsProps) {
   const { texts, language, send } = useKiosk();
   const list = useRef<HTMLUListElement>(null);
   const heading = useRef<HTMLHeadingElement>(null);
@@ -58,7 +63,7 @@ export function Desktops({ desktops, notice }: DesktopsProps) {
           onKeyDown={(event) => moveFocus(event, list.current)}
         >
           {sorted.map((d) => (
-            <DesktopCard key={d.id} desktop={d} onShutDown={() => setAsking(d.id)} />
+            <DesktopCard key={d.id} desktop={d} offer={offers[d.id] ?? NO_OFFER} onShutDown={() => setAsking(d.id)} />
           ))}
         </ul>
       )}
@@ -79,14 +84,14 @@ export function Desktops({ desktops, notice }: DesktopsProps) {
 }
 
 function NoticeMessage({ notice }: { notice: Notice }) {
-  const { texts, send } = useKiosk();
+  const { texts, language, send } = useKiosk();
   return (
     <Message
       kind={notice.kind === 'desktopShutDown' ? 'success' : 'error'}
       title={noticeTitle(texts, notice)}
       onDismiss={() => send({ do: 'dismissNotice' })}
     >
-      {'reason' in notice && <p>{notice.reason}</p>}
+      {'reason' in notice && <p>{said(language, notice.reason)}</p>}
     </Message>
   );
 }

@@ -11,10 +11,11 @@ export interface ServerLostProps {
   since: number;
   problem: LinkProblem;
   desktop: string | undefined;
+  here: { id: string; name: string } | undefined;
 }
 
 /** The server went away while the person was logged in. */
-export function ServerLost({ since, problem, desktop }: ServerLostProps) {
+export function ServerLost({ since, problem, desktop, here }: ServerLostProps) {
   const { texts, language, send } = useKiosk();
   const seconds = secondsSince(since, useNow());
   const words = texts.serverLost;
@@ -34,10 +35,16 @@ export function ServerLost({ since, problem, desktop }: ServerLostProps) {
         {texts.noServer.problems[problem.kind].title}. {problemText(texts, problem)}
       </p>
       <p>
-        {desktop === undefined ? words.noDesktop : words.desktop(desktop)} {words.comesBack}
+        {here ? words.here(here.name) : desktop === undefined ? words.noDesktop : words.desktop(desktop)}{' '}
+        {words.comesBack}
       </p>
       <ProblemDetail problem={problem} />
       <div class="actions centre">
+        {here && (
+          <Button kind="primary" onPress={() => send({ do: 'openDesktop', id: here.id })}>
+            {words.openHere(here.name)}
+          </Button>
+        )}
         <Button icon="restart" onPress={() => send({ do: 'retryNow' })}>
           {texts.common.tryNow}
         </Button>

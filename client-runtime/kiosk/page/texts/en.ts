@@ -1,3 +1,4 @@
+import { copiesEn } from './copies-en.ts';
 import { plural } from './format.ts';
 import type { Texts } from './texts.ts';
 
@@ -152,12 +153,16 @@ export const en: Texts = {
       desktopShutDown: (name) => `${name} was shut down.`,
       desktopFailed: (name) => `${name} has stopped with an error.`,
       couldNotOpen: (name) => `${name} could not be opened.`,
+      didNotWork: (name) => `That did not work with ${name}.`,
     },
   },
   opening: {
     title: (name) => `Opening ${name}`,
     elapsed: (time) => `For ${time}`,
     patience: 'The first start can take a minute or two.',
+    dark: (name) => `Waiting for the screen of ${name}`,
+    darkMore: 'It is running, and shows nothing yet. Its picture appears here by itself.',
+    showNow: 'Show its screen now',
   },
   inUse: {
     title: (name) => `${name} is open`,
@@ -168,8 +173,11 @@ export const en: Texts = {
     since: (time) => `For ${time}`,
     comesBack: 'There is nothing to do: this PC keeps trying.',
     desktop: (name) => `${name} goes on running on the server and comes back here by itself.`,
+    here: (name) => `${name} runs on this PC, and you can go on working with it.`,
+    openHere: (name) => `Open ${name}`,
     noDesktop: 'Your list of desktops comes back by itself.',
   },
+  copies: copiesEn,
   goingDown: {
     powerOff: { title: 'Turning off', text: 'This PC turns itself off in a moment.' },
     restart: { title: 'Restarting', text: 'This PC starts again in a moment.' },

@@ -1,3 +1,4 @@
+import { copiesPt } from './copies-pt.ts';
 import { plural } from './format.ts';
 import type { Texts } from './texts.ts';
 
@@ -151,12 +152,16 @@ export const pt: Texts = {
       desktopShutDown: (name) => `${name} foi encerrado.`,
       desktopFailed: (name) => `${name} parou com um erro.`,
       couldNotOpen: (name) => `Não foi possível abrir ${name}.`,
+      didNotWork: (name) => `Isso não foi possível com ${name}.`,
     },
   },
   opening: {
     title: (name) => `A abrir ${name}`,
     elapsed: (time) => `Há ${time}`,
     patience: 'O primeiro arranque pode demorar um ou dois minutos.',
+    dark: (name) => `À espera do ecrã de ${name}`,
+    darkMore: 'Está em execução e ainda não mostra nada. A imagem aparece aqui sozinha.',
+    showNow: 'Mostrar já o ecrã',
   },
   inUse: {
     title: (name) => `${name} está aberto`,
@@ -167,8 +172,11 @@ export const pt: Texts = {
     since: (time) => `Há ${time}`,
     comesBack: 'Não precisa de fazer nada: este PC continua a tentar.',
     desktop: (name) => `${name} continua em execução no servidor e volta aqui sozinho.`,
+    here: (name) => `${name} está em execução neste PC e pode continuar a usá-lo.`,
+    openHere: (name) => `Abrir ${name}`,
     noDesktop: 'A sua lista de ambientes de trabalho volta sozinha.',
   },
+  copies: copiesPt,
   goingDown: {
     powerOff: { title: 'A desligar', text: 'Este PC desliga-se dentro de momentos.' },
     restart: { title: 'A reiniciar', text: 'Este PC volta a arrancar dentro de momentos.' },

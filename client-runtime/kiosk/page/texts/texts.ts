@@ -6,6 +6,7 @@
 import type { Desktop } from '#common/protocol/client-server.ts';
 import type { KEYBOARDS } from '#common/protocol/config.ts';
 import type { Language, LinkProblem, LoginProblem, Notice } from '../../protocol.ts';
+import type { CopyTexts } from './copies.ts';
 import { en } from './en.ts';
 import { pt } from './pt.ts';
 
@@ -74,9 +75,18 @@ export interface Texts {
       state: Record<Desktop['state']['kind'] | 'inUse', string>;
       notice: Record<Notice['kind'], Of<string>>;
     };
-  opening: { title: Of<string>; elapsed: Of<string>; patience: string };
+  opening: {
+    title: Of<string>;
+    elapsed: Of<string>;
+    patience: string;
+    dark: Of<string>;
+    darkMore: string;
+    showNow: string;
+  };
   inUse: { title: Of<string>; text: string };
-  serverLost: Record<'title' | 'comesBack' | 'noDesktop', string> & Record<'since' | 'desktop', Of<string>>;
+  serverLost: Record<'title' | 'comesBack' | 'noDesktop', string> &
+    Record<'since' | 'desktop' | 'here' | 'openHere', Of<string>>;
+  copies: CopyTexts;
   goingDown: Record<'powerOff' | 'restart', Record<'title' | 'text', string>>;
   power: Record<'menu' | 'restart' | 'powerOff' | 'confirmRestart' | 'confirmPowerOff' | 'text', string>;
   status: Record<
