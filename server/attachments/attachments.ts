@@ -16,14 +16,15 @@ import type { DesktopRow, PcRow, SessionRow } from '../database/schema.ts';
 import { readSetting } from '../database/settings.ts';
 import type { Hosting } from '../hosting.ts';
 import type { Hosts, RemoteHost } from '../hosts/hosts.ts';
+import { withLimits } from '../hosts/limits.ts';
 import { hostedOf, recordOf } from '../inventory/record.ts';
-import type { MoveLimits } from '../moves/move.ts';
 import { Movers } from '../moves/mover.ts';
 import { Problem } from '../problem.ts';
 import { Pair, type PairContext } from './pair.ts';
 import { connected } from './plan.ts';
 import { asideText, whatIsLost } from './reclaim.ts';
 import { AttachmentStore, type PairRecord, sameDisk } from './store.ts';
+import { TIMING, type Timing } from './timing.ts';
 import { isPinned, pinnedDisks, stateOnPc, viewOf } from './view.ts';
 
 export interface AttachmentsOptions {
@@ -33,17 +34,10 @@ export interface AttachmentsOptions {
   log: Logger;
   /** ms since the epoch */
   now: () => number;
-  /** Of moves; the usual ones unless given (tests). */
-  moveLimits?: MoveLimits;
+  /** The usual one unless given (tests). */
+  timing?: Timing;
 }
 
-/** Milliseconds: progress is told twice a second; what a person waits for is told at once. */
-const TELL_EVERY_MS = 500;
-/**
- * Milliseconds without a PC after which its desktop may be started on the server, if everything is there: long enough
- * for a cable that was out for a moment.
- */
-const LOST_AFTER_MS = 30_000;
 /** KiB a second that all resyncs together may use, as text; see the settings of the API. */
 export const SYNC_LIMIT_SETTING = 'sync-limit-kibps';
 
@@ -51,7 +45,7 @@ export class Attachments {
   readonly store: AttachmentStore;
   readonly #options: AttachmentsOptions;
   readonly #context: PairContext;
-  readonly #movers: Movers;
+  readonly #movers = new Movers();
   readonly #pairs = new Map<string, Pair>();
   readonly #heard = new Set<RemoteHost>();
   readonly #listeners = new Set<(id: string) => void>();
@@ -61,12 +55,12 @@ export class Attachments {
   #closed = false;
 
   constructor(options: AttachmentsOptions) {
-    const { database, hosting, hosts, log, now } = options;
+    const { database, hosting, hosts, log, now, timing = TIMING } = options;
     this.#options = options;
     this.store = new AttachmentStore({ database, now });
-    this.#movers = new Movers(options.moveLimits);
     this.#context = {
-      ...{ store: this.store, hosting, hosts, log, now },
+      ...{ store: this.store, hosting, hosts, log, now, timing },
+      server: withLimits(hosting.host, 'the server', timing.calls),
       limitOf: (record) => this.#limitOf(record),
       diskThere: (record) => this.#diskThere(record),
       onChange: (id, how) => this.#changed(id, how),
@@ -280,7 +274,9 @@ export class Attachments {
         hint: 'Try again in a moment.',
       });
     }
-    const lost = this.#context.now() - pair.memory.disconnectedSince > LOST_AFTER_MS && !connected(pair.serverDrbd);
+    const lost =
+      this.#context.now() - pair.memory.disconnectedSince > this.#context.timing.lostAfterMs &&
+      !connected(pair.serverDrbd);
     if (record.desktop.holder_complete === 0 && lost) {
       await pair.alone(() => this.store.takeBack(row.id, row.generation, undefined));
       await pair.reload();
@@ -411,7 +407,7 @@ export class Attachments {
     if (this.#closed) return;
     const timer = this.#waiting.get(id);
     if (how === 'soon') {
-      if (!timer) this.#waiting.set(id, setTimeout(() => this.#tell(id), TELL_EVERY_MS).unref());
+      if (!timer) this.#waiting.set(id, setTimeout(() => this.#tell(id), this.#context.timing.tellEveryMs).unref());
       return;
     }
     clearTimeout(timer);

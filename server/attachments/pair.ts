@@ -15,15 +15,20 @@ import type {
 } from '#common/protocol/host-link.ts';
 import type { Hosting } from '../hosting.ts';
 import type { Hosts, RemoteHost } from '../hosts/hosts.ts';
-import { CallTimedOut, LinkLost } from '../hosts/link.ts';
+import { CallTimedOut } from '../hosts/limits.ts';
+import { LinkLost } from '../hosts/link.ts';
 import { gatherFacts } from './gather.ts';
 import { nextSteps, type Step, sentenceOf } from './plan.ts';
 import { execute } from './steps.ts';
 import type { AttachmentStore, PairRecord } from './store.ts';
+import type { Timing } from './timing.ts';
 
 export interface PairContext {
   store: AttachmentStore;
   hosting: Hosting;
+  /** This server as a host, with time limits. */
+  server: DesktopHost;
+  timing: Timing;
   hosts: Hosts;
   log: Logger;
   /** ms since the epoch */
@@ -65,8 +70,6 @@ interface Failure {
   retryAt: number;
 }
 
-/** Milliseconds until a step that failed is tried again. */
-const RETRY_MS = [3_000, 10_000, 30_000, 60_000];
 /** A plan is some ten steps long; one that does not end is a mistake of ours, and waits. */
 const MAX_STEPS = 60;
 
@@ -105,7 +108,7 @@ export class Pair {
   }
 
   get server(): DesktopHost {
-    return this.context.hosting.host;
+    return this.context.server;
   }
 
   get serverMachine(): MachineState {
@@ -264,7 +267,8 @@ export class Pair {
     const level = error instanceof UserError ? 'warn' : 'error';
     log[level]({ err: error, desktop: this.id, step }, `failed: ${sentenceOf(step)}`);
     const again = this.#failure && sameStep(this.#failure.step, step) ? this.#failure.count : 0;
-    const wait = RETRY_MS[Math.min(again, RETRY_MS.length - 1)] ?? 0;
+    const { retryMs } = this.context.timing;
+    const wait = retryMs[Math.min(again, retryMs.length - 1)] ?? 0;
     // What a PC refuses in words (its guard, most of all) it refuses again: a person has to look.
     const refused = step.do === 'attach' && !(error instanceof LinkLost) && !(error instanceof CallTimedOut);
     const retryAt = refused && error instanceof UserError ? Number.POSITIVE_INFINITY : now() + wait;
@@ -276,7 +280,7 @@ export class Pair {
   #retryLater(at: number): void {
     clearTimeout(this.#timer);
     if (this.#closed || !Number.isFinite(at)) return;
-    this.#timer = setTimeout(() => this.kick(), Math.max(100, at - this.context.now()));
+    this.#timer = setTimeout(() => this.kick(), Math.max(1, at - this.context.now()));
     this.#timer.unref();
   }
 }

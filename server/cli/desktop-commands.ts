@@ -6,7 +6,10 @@ import type { PinnedClient } from '#common/http/pinned-client.ts';
 import { Desktop, type DesktopState } from '#common/protocol/client-server.ts';
 import { confirmByName } from './ask.ts';
 import { connect } from './connection.ts';
+import { findDesktop } from './find-desktop.ts';
 import { facts, size, table, time } from './output.ts';
+import { addPlaceCommands } from './place-commands.ts';
+import { placeFacts, placeText } from './place-text.ts';
 import { examples, report } from './report.ts';
 
 const LOOK_AGAIN_MS = 500;
@@ -28,6 +31,7 @@ export function addDesktopCommands(program: Command): void {
       report(show, found, () => desktopText(found));
     });
 
+  addPlaceCommands(desktop);
   addPower(desktop, {
     name: 'start',
     description: 'start a desktop',
@@ -101,6 +105,7 @@ function addList(desktop: Command): void {
         { title: 'OWNER', text: (d: Desktop) => d.owner },
         { title: 'IMAGE', text: (d: Desktop) => d.image },
         { title: 'STATE', text: (d: Desktop) => stateText(d.state) },
+        { title: 'WHERE', text: placeText },
         { title: 'MEMORY', text: (d: Desktop) => size(d.memoryMiB * 1024 * 1024), align: 'right' as const },
         { title: 'CPUS', text: (d: Desktop) => String(d.cpus), align: 'right' as const },
         { title: 'ID', text: (d: Desktop) => d.id },
@@ -146,13 +151,6 @@ async function waitFor(client: PinnedClient, id: string, wanted: 'running' | 'of
   }
 }
 
-/** A desktop by name or ID. The name goes first; a person who is no administrator only finds their own. */
-async function findDesktop(client: PinnedClient, which: string): Promise<Desktop> {
-  const desktops = await client.call({ path: '/desktops', answer: Type.Array(Desktop) });
-  const found = desktops.find((d) => d.name === which) ?? desktops.find((d) => d.id === which);
-  return found ?? (await client.call({ path: `/desktops/${encodeURIComponent(which)}`, answer: Desktop }));
-}
-
 function stateText(state: DesktopState): string {
   switch (state.kind) {
     case 'off':
@@ -179,6 +177,7 @@ function desktopText(d: Desktop): string {
     ['CPUs', String(d.cpus)],
     ['Disk', size(d.diskBytes)],
     ['Made', time(d.createdAt)],
+    ...placeFacts(d),
   ]);
 }
 

@@ -6,6 +6,7 @@ import { addDesktopCommands } from './desktop-commands.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { addImageCommands } from './image-commands.ts';
 import { addLoginCommands } from './login-commands.ts';
+import { addPcCommands } from './pc-commands.ts';
 import { addSessionCommands, addUserCommands } from './user-commands.ts';
 
 const HELP = `
@@ -24,7 +25,7 @@ Examples:
 
 function buildProgram(): Command {
   const program = new Command('flexdeploy')
-    .description('Manage a FlexDeploy server: users, golden images, desktops, sessions.')
+    .description('Manage a FlexDeploy server: users, golden images, desktops, PCs, sessions.')
     .version(VERSION)
     .option('--json', 'print JSON for scripts')
     .addHelpText('after', HELP)
@@ -35,6 +36,7 @@ function buildProgram(): Command {
   addUserCommands(program);
   addImageCommands(program);
   addDesktopCommands(program);
+  addPcCommands(program);
   addSessionCommands(program);
   return program;
 }

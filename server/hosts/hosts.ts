@@ -7,6 +7,7 @@ import {
   HostCalls,
   type HostNotice,
 } from '#common/protocol/host-link.ts';
+import { CALL_LIMITS, type CallLimits } from './limits.ts';
 import { HostLink, LinkLost, type Wire } from './link.ts';
 
 /**
@@ -52,11 +53,14 @@ interface Entry {
 
 export class Hosts {
   readonly #now: () => number;
+  readonly #limits: CallLimits;
   readonly #entries = new Map<string, Entry>();
   readonly #listeners = new Set<(host: RemoteHost) => void>();
 
-  constructor({ now }: { now: () => number }) {
+  /** @param options `limits`: of calls; the usual ones unless given (tests) */
+  constructor({ now, limits = CALL_LIMITS }: { now: () => number; limits?: CallLimits }) {
     this.#now = now;
+    this.#limits = limits;
   }
 
   /** `listener` is called when a PC's link came or went. Returns: stop listening. */
@@ -82,6 +86,7 @@ export class Hosts {
     const link = new HostLink({
       wire: wanted.wire,
       pcName: wanted.pcName,
+      limits: this.#limits,
       onNotice: (notice) => {
         for (const listener of entry.notices) listener(notice);
       },

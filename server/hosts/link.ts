@@ -13,12 +13,10 @@ import {
   type HostNotice,
   HostReply,
 } from '#common/protocol/host-link.ts';
-import { CALL_LIMITS } from './limits.ts';
+import { type CallLimits, withLimit } from './limits.ts';
 
 /** The PC is not there, or went away before it answered: whether the call had an effect is not known. */
 export class LinkLost extends UserError {}
-/** The PC did not answer in time; as with {@link LinkLost}, nothing is known of the effect. */
-export class CallTimedOut extends UserError {}
 
 /** What a {@link HostLink} needs of a WebSocket. */
 export interface Wire {
@@ -31,7 +29,6 @@ interface Pending {
   call: HostCallName;
   resolve(answer: unknown): void;
   reject(error: Error): void;
-  done(): void;
 }
 
 /** Calls that may wait for an answer at the same time; a PC gets a handful. */
@@ -45,14 +42,16 @@ const answers = new Map<string, { Check(value: unknown): boolean }>(
 export class HostLink {
   readonly #wire: Wire;
   readonly #pcName: string;
+  readonly #limits: CallLimits;
   readonly #onNotice: (notice: HostNotice) => void;
   readonly #pending = new Map<number, Pending>();
   #nextId = 1;
   #closed = false;
 
-  constructor(options: { wire: Wire; pcName: string; onNotice: (notice: HostNotice) => void }) {
+  constructor(options: { wire: Wire; pcName: string; limits: CallLimits; onNotice: (notice: HostNotice) => void }) {
     this.#wire = options.wire;
     this.#pcName = options.pcName;
+    this.#limits = options.limits;
     this.#onNotice = options.onNotice;
   }
 
@@ -62,25 +61,13 @@ export class HostLink {
     if (this.#closed) throw new LinkLost(`the connection to ${this.#pcName} is lost`);
     if (this.#pending.size >= MAX_PENDING) throw new UserError(`${this.#pcName} does not answer`);
     const id = this.#nextId++;
-    const answer = new Promise<unknown>((resolve, reject) => {
-      const limit = CALL_LIMITS[name];
-      const late = () =>
-        reject(new CallTimedOut(`${this.#pcName} did not answer within ${(limit ?? 0) / 1000} s (${name})`));
-      const timer = limit === undefined ? undefined : setTimeout(late, limit);
-      const aborted = () => reject(signal?.reason);
-      signal?.addEventListener('abort', aborted, { once: true });
-      const done = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', aborted);
-        this.#pending.delete(id);
-      };
-      this.#pending.set(id, { call: name, resolve, reject, done });
-    });
+    const answer = new Promise<unknown>((resolve, reject) => this.#pending.set(id, { call: name, resolve, reject }));
+    const about = { name: this.#pcName, call: name, limit: this.#limits[name], signal };
     try {
       this.#wire.send(JSON.stringify({ id, call: name, args }));
-      return (await answer) as HostAnswer<K>;
+      return (await withLimit(answer, about)) as HostAnswer<K>;
     } finally {
-      this.#pending.get(id)?.done();
+      this.#pending.delete(id);
     }
   }
 

@@ -47,16 +47,17 @@ export interface MoveLimits {
   copying: number;
   /** From "all is sent" to "all has arrived". */
   arriving: number;
+  /** Between two looks at whether something has changed. */
+  look: number;
 }
 
-export const MOVE_LIMITS: MoveLimits = { stalled: 60_000, copying: 30 * 60_000, arriving: 60_000 };
+export const MOVE_LIMITS: MoveLimits = { stalled: 60_000, copying: 30 * 60_000, arriving: 60_000, look: 100 };
 
 /**
  * Milliseconds that the desktop may stand still at the switch. QEMU's default is 300; over a slow line the last pages of
  * a busy desktop need more, and half a second is not yet noticed as a stop.
  */
 const DOWNTIME_MS = 500;
-const LOOK_MS = 100;
 
 /**
  * Moves it. When it returns, or throws after the commit, the desktop belongs to the target.
@@ -65,7 +66,7 @@ const LOOK_MS = 100;
 export async function moveDesktop(
   move: Move,
   signal: AbortSignal,
-  limits = MOVE_LIMITS,
+  limits: MoveLimits,
 ): Promise<MigrationResult | undefined> {
   const undo = new Cleanup();
   let result: MigrationResult | undefined;
@@ -112,7 +113,7 @@ async function bringOver(move: Move, undo: Cleanup, signal: AbortSignal, limits:
   move.onPhase('copyingMemory');
   const result = await copyMemory(move, { host, port }, signal, limits);
   move.onPhase('switchingOver');
-  await arrived(move, signal, limits.arriving);
+  await arrived(move, signal, limits);
   return result;
 }
 
@@ -129,7 +130,7 @@ async function copyMemory(move: Move, to: { host: string; port: number }, signal
       const hint = 'It changes its memory faster than the link can carry. Try again when it is less busy.';
       patience.abort(new UserError(`the desktop was not copied within ${limits.copying / 60_000} minutes`, { hint }));
     }
-  }, LOOK_MS);
+  }, limits.look);
   try {
     const both = AbortSignal.any([signal, patience.signal]);
     const args = { desktop: move.desktop.id, ...to, downtimeMs: DOWNTIME_MS };
@@ -140,14 +141,14 @@ async function copyMemory(move: Move, to: { host: string; port: number }, signal
 }
 
 /** The source says that all is sent; only what the target has counts. */
-async function arrived(move: Move, signal: AbortSignal, limit: number): Promise<void> {
-  for (const deadline = Date.now() + limit; ; ) {
+async function arrived(move: Move, signal: AbortSignal, limits: MoveLimits): Promise<void> {
+  for (const deadline = Date.now() + limits.arriving; ; ) {
     signal.throwIfAborted();
     const { kind } = await move.machineOf('target');
     if (kind === 'arrived') return;
     if (kind !== 'incoming') throw new UserError('the desktop did not arrive whole');
     if (Date.now() > deadline) throw new UserError('the desktop did not arrive in time');
-    await sleep(LOOK_MS);
+    await sleep(limits.look);
   }
 }
 

@@ -11,7 +11,7 @@ import type { RemoteHost } from '../hosts/hosts.ts';
 import { hostedOf } from '../inventory/record.ts';
 import { Problem } from '../problem.ts';
 import { whyNot } from './local-host.ts';
-import { type Move, MoveCancelled, type MoveLimits, moveDesktop, moveFailure, type Phase } from './move.ts';
+import { type Move, MoveCancelled, moveDesktop, moveFailure, type Phase } from './move.ts';
 
 export type To = MoveView['to'];
 
@@ -22,16 +22,8 @@ interface Running {
   abort: AbortController;
 }
 
-/** Milliseconds between two looks at whether the disks are the same by now. */
-const LOOK_MS = 250;
-
 export class Movers {
   readonly #running = new Map<string, Running>();
-  readonly #limits: MoveLimits | undefined;
-
-  constructor(limits?: MoveLimits) {
-    this.#limits = limits;
-  }
 
   isMoving(id: string): boolean {
     return this.#running.has(id);
@@ -82,7 +74,7 @@ export class Movers {
   }
 
   async #run(pair: Pair, running: Running): Promise<void> {
-    const { store, log } = pair.context;
+    const { store, log, timing } = pair.context;
     const record = await pair.reload();
     const host = pair.host;
     if (!record || !host) return;
@@ -90,7 +82,7 @@ export class Movers {
     pair.memory.migration = undefined;
     const { name } = record.desktop;
     try {
-      const result = await moveDesktop(ports(pair, record, host, running), running.abort.signal, this.#limits);
+      const result = await moveDesktop(ports(pair, record, host, running), running.abort.signal, timing.move);
       log.info({ desktop: pair.id, to: running.to, ...result }, 'a desktop was moved');
     } catch (error) {
       const level = error instanceof UserError ? 'warn' : 'error';
@@ -191,7 +183,7 @@ async function ready(pair: Pair, to: To, signal: AbortSignal): Promise<void> {
     if (!connected(status)) throw new UserError('the disks of server and PC are not connected');
     const same = status?.outOfSyncKiB === 0 && status.disk === 'UpToDate' && status.peerDisk === 'UpToDate';
     if (same || to === 'pc') return;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    await new Promise((resolve) => setTimeout(resolve, pair.context.timing.move.look));
   }
 }
 

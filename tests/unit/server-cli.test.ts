@@ -42,7 +42,7 @@ t.test('an administrator’s first day, on the server and from elsewhere', async
   t.match(await ok(['image', 'import', file, '--firmware', 'bios']), /imported debian-13-lab/);
   await ok(['desktop', 'create', 'ana-desk', '--image', 'debian-13-lab', '--owner', 'ana', '--memory', '1024']);
   await ok(['desktop', 'start', 'ana-desk', '--wait']);
-  t.match(await ok(['desktop', 'list']), /ana-desk +ana +debian-13-lab +running +1\.0 GiB/);
+  t.match(await ok(['desktop', 'list']), /ana-desk +ana +debian-13-lab +running +server +1\.0 GiB/);
 
   const server = `127.0.0.1:${test.server.port}`;
   const elsewhere = true;

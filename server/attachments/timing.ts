@@ -1,0 +1,22 @@
+import { CALL_LIMITS, type CallLimits } from '../hosts/limits.ts';
+import { MOVE_LIMITS, type MoveLimits } from '../moves/move.ts';
+
+/** All waiting, in milliseconds. One place, since the tests of whole lives are impatient. */
+export interface Timing {
+  /** Until a step that failed is tried again: the first time, the second, … */
+  retryMs: readonly number[];
+  /** Progress is told this often; what a person waits for is told at once. */
+  tellEveryMs: number;
+  /** Without its PC for this long, a desktop may be started on the server, if everything is there: a cable may be out for a moment. */
+  lostAfterMs: number;
+  move: MoveLimits;
+  calls: CallLimits;
+}
+
+export const TIMING: Timing = {
+  retryMs: [3_000, 10_000, 30_000, 60_000],
+  tellEveryMs: 500,
+  lostAfterMs: 30_000,
+  move: MOVE_LIMITS,
+  calls: CALL_LIMITS,
+};

@@ -1,0 +1,280 @@
+/** Whole lives of a desktop between server and PC, in memory: whatever fails, hangs or dies, one side runs, nothing is lost. */
+import fc from 'fast-check';
+import t from 'tap';
+import { type HostCallName, HostCalls } from '#common/protocol/host-link.ts';
+import { Life, PC } from './server/sim-life.ts';
+import type { Fault } from './server/sim-world.ts';
+
+t.setTimeout(600_000);
+
+async function until(what: string, condition: () => boolean | Promise<boolean>, life: Life, ms = 3_000): Promise<void> {
+  const deadline = Date.now() + ms;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`not ${what}:\n${await describe(life)}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+async function describe(life: Life): Promise<string> {
+  const { server, pc, connectedTicks, acknowledged } = life.world;
+  const row = await life.row();
+  const lines = life.log.slice(-60).map((line) => {
+    const { time: _, level: __, pid, hostname, ...rest } = JSON.parse(line);
+    return JSON.stringify(rest).slice(0, 300);
+  });
+  return `${JSON.stringify({ server, pc, connectedTicks, acknowledged, row }, null, 1)}\n${lines.join('\n')}`;
+}
+
+/** On the server, running, in sync with the PC. */
+async function attached(): Promise<Life> {
+  const life = await Life.begin();
+  await life.attach();
+  await life.switchOn();
+  await until('in sync', () => life.world.pc.whole && life.world.connectedTicks > 0, life);
+  await life.attachments.idle();
+  return life;
+}
+
+t.test('ten rounds there and back: one holder at a time, and the counter grows with each', async (t) => {
+  const life = await attached();
+  t.teardown(() => life.end());
+  for (let round = 0; round < 10; round += 1) {
+    await life.attachments.move(await life.row(), { to: 'pc' });
+    await until(
+      'on the PC',
+      () => life.world.pc.machine.kind === 'running' && life.world.server.machine.kind === 'none',
+      life,
+    );
+    await life.attachments.idle();
+    t.match(await life.row(), { holder_pc: PC, generation: round * 2 + 1, notice_text: null });
+    await life.attachments.move(await life.row(), { to: 'server' });
+    await until(
+      'on the server',
+      () => life.world.server.machine.kind === 'running' && life.world.pc.machine.kind === 'none',
+      life,
+    );
+    await life.attachments.idle();
+    t.match(await life.row(), { holder_pc: null, generation: round * 2 + 2, notice_text: null });
+  }
+  t.same(life.world.problems, []);
+  t.equal(life.world.pc.primary, false);
+  t.equal(life.world.server.text?.two, false);
+});
+
+t.test('a PC that gets its last block in the moment the link is cut stands still until the server knows', async (t) => {
+  const life = await Life.begin();
+  t.teardown(() => life.end());
+  const { world } = life;
+  world.syncing = false;
+  await life.attach();
+  await life.switchOn();
+  await until('connected', () => world.connectedTicks > 0, life);
+  await life.attachments.idle();
+  await life.attachments.move(await life.row(), { to: 'pc' });
+  await until('on the PC', () => world.pc.machine.kind === 'running' && world.pc.text?.two === false, life);
+  await life.attachments.idle();
+  t.match(await life.row(), { holder_pc: PC, holder_complete: 0 });
+  life.setLink(false);
+  world.pc.whole = true;
+  const before = world.acknowledged;
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  t.equal(world.acknowledged, before, 'nothing was acknowledged that the server does not have');
+  await life.switchOn();
+  t.match(await life.row(), { holder_pc: null, generation: 2 }, 'so the server can go on');
+  t.equal(world.server.machine.kind, 'running');
+  world.syncing = true;
+  life.setLink(true);
+  await until('in sync again', () => world.pc.whole && world.connectedTicks > 20, life);
+  t.equal(world.pc.machine.kind, 'none', 'what stood still on the PC is ended');
+  t.same(world.problems, []);
+});
+
+t.test('a PC that has everything goes on alone, and the server does not start an older copy beside it', async (t) => {
+  const life = await attached();
+  t.teardown(() => life.end());
+  const { world } = life;
+  await life.attachments.move(await life.row(), { to: 'pc' });
+  await until('on the PC', () => world.pc.machine.kind === 'running', life);
+  await life.attachments.idle();
+  life.setLink(false);
+  const before = world.acknowledged;
+  await until('going on', () => world.acknowledged > before + 10, life);
+  await t.rejects(life.switchOn(), /is not connected/);
+  await t.rejects(life.attachments.reclaim(await life.row(), 0), /The copy of the server is/);
+  t.equal(world.server.machine.kind, 'none');
+  life.strike('powerCut');
+  life.setLink(true);
+  await until('its disk is the source', () => world.server.whole && world.connectedTicks > 0, life);
+  await life.attachments.idle();
+  t.match(await life.row(), { holder_pc: PC, generation: 1 });
+  await life.switchOn();
+  t.equal(world.pc.machine.kind, 'running', 'and the desktop goes on from there');
+  t.equal(world.server.writes >= before, true);
+  t.same(world.problems, []);
+});
+
+t.test(
+  'taken back from a lost PC: that PC is refused when it returns, and its disk is put aside by name',
+  async (t) => {
+    const life = await attached();
+    t.teardown(() => life.end());
+    const { world } = life;
+    await life.attachments.move(await life.row(), { to: 'pc' });
+    await until('on the PC', () => world.pc.machine.kind === 'running', life);
+    await life.attachments.idle();
+    life.setLink(false);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await life.attachments.reclaim(await life.row(), 1);
+    t.match(await life.row(), { holder_pc: null, generation: 2, notice_text: /taken back from pc-1/ });
+    world.acknowledged = world.server.writes; // what only the PC had is given up, as the administrator was told
+    world.strayWrites = true;
+    await life.switchOn();
+    life.setLink(true);
+    await until('the PC has let go', () => !world.pc.attached, life);
+    t.equal(world.server.machine.kind, 'running');
+    const view = life.attachments.viewOf(await life.row());
+    t.match(view.knownDisks, [{ disk: { serial: 'DISK-A' }, aside: { text: /keeps its own copy of ana-desk/ } }]);
+    await t.rejects(life.attach(false), /was put aside/);
+    await life.attach();
+    await until('in sync', () => world.pc.whole && world.connectedTicks > 0, life);
+  },
+);
+
+type Act = 'start' | 'toPc' | 'toServer' | 'cancel' | 'cutLink' | 'restoreLink' | 'powerCut' | 'serverDies' | 'wait';
+
+const acts = fc.array(
+  fc.record({
+    act: fc.constantFrom<Act>(
+      'toPc',
+      'toPc',
+      'toServer',
+      'toServer',
+      'cancel',
+      'cutLink',
+      'restoreLink',
+      'powerCut',
+      'serverDies',
+      'wait',
+      'start',
+    ),
+    /** ms */
+    after: fc.integer({ min: 0, max: 30 }),
+  }),
+  { minLength: 1, maxLength: 12 },
+);
+/** The nth call of this kind fails in this way. */
+const faults = fc.array(
+  fc.record({
+    call: fc
+      .tuple(
+        fc.constantFrom('server', 'pc'),
+        fc.constantFrom<HostCallName>(...(Object.keys(HostCalls) as HostCallName[])),
+      )
+      .map((parts) => parts.join('.')),
+    nth: fc.nat({ max: 2 }),
+    fault: fc.constantFrom<Fault>('failBefore', 'failAfter', 'hang', 'cutLink', 'serverDies', 'powerCut'),
+  }),
+  { maxLength: 6 },
+);
+
+t.test('random lives: never two writers, nothing acknowledged is lost, and it ends well', async (t) => {
+  let moves = 0;
+  await fc.assert(
+    fc.asyncProperty(acts, faults, async (acts, faults) => {
+      const life = await Life.begin();
+      try {
+        moves += await live(life, acts, faults);
+        await endsWell(life);
+      } finally {
+        await life.end();
+      }
+    }),
+    {
+      numRuns: Number(process.env.LIVES ?? 150),
+      endOnFailure: true,
+      ...(process.env.SEED && { seed: Number(process.env.SEED) }),
+    },
+  );
+  t.ok(moves > 0, `${moves} moves were begun`);
+});
+
+async function live(
+  life: Life,
+  acts: { act: Act; after: number }[],
+  faults: { call: string; nth: number; fault: Fault }[],
+) {
+  const { world } = life;
+  await life.attach();
+  await life.switchOn();
+  const seen = new Map<string, number>();
+  world.fault = (call) => {
+    const nth = seen.get(call) ?? 0;
+    seen.set(call, nth + 1);
+    return faults.find((f) => f.call === call && f.nth === nth)?.fault;
+  };
+  let moves = 0;
+  for (const { act, after } of acts) {
+    await new Promise((resolve) => setTimeout(resolve, after));
+    await life.up();
+    const row = await life.row();
+    try {
+      switch (act) {
+        case 'toPc':
+        case 'toServer':
+          await life.attachments.move(row, { to: act === 'toPc' ? 'pc' : 'server' });
+          moves += 1;
+          break;
+        case 'start':
+          await life.switchOn();
+          break;
+        case 'cancel':
+          life.attachments.cancelMove(row);
+          break;
+        case 'restoreLink':
+          life.setLink(true);
+          break;
+        case 'wait':
+          break;
+        default:
+          life.strike(act);
+          if (act === 'powerCut') life.logInAtPc();
+      }
+    } catch {
+      // refused, in words; that is fine
+    }
+    if (world.problems.length > 0) throw new Error(`${world.problems}\n${await describe(life)}`);
+  }
+  return moves;
+}
+
+/** All is healed: then it comes to rest with one machine at the holder, and both disks the same. */
+async function endsWell(life: Life): Promise<void> {
+  const { world } = life;
+  world.fault = () => undefined;
+  await life.up();
+  life.setLink(true);
+  life.logInAtPc();
+  await until(
+    'at rest',
+    async () => {
+      const row = await life.row();
+      const [here, there] = row.holder_pc === null ? [world.server, world.pc] : [world.pc, world.server];
+      if (here.machine.kind === 'none' && there.machine.kind === 'none') await life.switchOn().catch(() => {});
+      const rest =
+        here.machine.kind === 'running' &&
+        !['running', 'sent', 'arrived', 'incoming', 'migrating'].includes(there.machine.kind);
+      return (
+        rest &&
+        world.usable(here) &&
+        world.connectedTicks > 10 &&
+        world.server.whole &&
+        world.pc.whole &&
+        !there.primary
+      );
+    },
+    life,
+    8_000,
+  );
+  await life.attachments.idle();
+  if (world.problems.length > 0) throw new Error(`${world.problems}\n${await describe(life)}`);
+}
