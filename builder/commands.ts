@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { Cleanup } from '#common/cleanup.ts';
 import { UserError } from '#common/errors.ts';
+import { type AgentBuild, buildAgent } from './agent-command.ts';
 import { buildLive } from './build.ts';
 import { Cache, cacheFolder } from './cache.ts';
 import type { BuildContext, BuildOptions } from './context.ts';
@@ -24,6 +25,17 @@ export async function buildImage(profile: Profile, request: BuildRequest): Promi
   if (await becomeRoot()) return;
   await ensureDebianPackages();
   await assertRequirements(profile);
+  await withContext(request, (ctx) => buildProfile(ctx, profile));
+}
+
+/** Builds the guest agent. Prints where it is. */
+export async function buildAgentPackages(wanted: AgentBuild, request: BuildRequest): Promise<void> {
+  if (await becomeRoot()) return;
+  await withContext(request, (ctx) => buildAgent(ctx, wanted));
+}
+
+/** Does `work` with the build's cache, progress and undo stack. */
+async function withContext(request: BuildRequest, work: (ctx: BuildContext) => Promise<string>): Promise<void> {
   const start = performance.now();
   const cache = new Cache(cacheFolder(), { fresh: request.fresh });
   const unlock = await lockFolder(cache.folder);
@@ -44,7 +56,7 @@ export async function buildImage(profile: Profile, request: BuildRequest): Promi
       workFolder,
       version: request.version,
     };
-    const folder = await buildProfile(ctx, profile);
+    const folder = await work(ctx);
     const freed = await cache.evict();
     if (freed > 0) ctx.progress.note(`Freed ${Math.round(freed / 1e6)} MB in the build cache.`);
     if (request.json)

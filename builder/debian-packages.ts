@@ -15,10 +15,14 @@ export async function requiredDebianPackages(): Promise<string[]> {
 
 /**
  * Installs what is missing of {@link requiredDebianPackages}, as root or through sudo. Asks nothing.
+ * @param wanted other packages instead, which only one recipe needs
  * @throws UserError with the command to type when it cannot install
  */
-export async function ensureDebianPackages(): Promise<void> {
-  const wanted = await requiredDebianPackages();
+export async function ensureDebianPackages(wanted?: readonly string[]): Promise<void> {
+  await ensurePackages(wanted ?? (await requiredDebianPackages()));
+}
+
+async function ensurePackages(wanted: readonly string[]): Promise<void> {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholders
   const { stdout } = await run(['dpkg-query', '-W', '-f', '${Package} ${db:Status-Status}\n', ...wanted], {
     okExitCodes: [0, 1],

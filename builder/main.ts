@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { describeError, UserError } from '#common/errors.ts';
 import { artefactFolder } from './artefacts.ts';
-import { buildImage, cleanCache } from './commands.ts';
+import { buildAgentPackages, buildImage, cleanCache } from './commands.ts';
 import { configCommand } from './config-command.ts';
 import { CHECKOUT } from './context.ts';
 import { PROFILES } from './profiles/index.ts';
@@ -29,6 +29,7 @@ Examples:
   npm run build -- client --debug            # with a root shell, for tests
   npm run build -- report client             # where the megabytes go
   npm run build -- config out/images/client/flexdeploy-client.iso --set keyboard=pt
+  npm run build -- agent             # the guest agent: .deb and .exe
   npm run build -- clean                     # empty the build cache
 `;
 
@@ -82,6 +83,26 @@ function program(version: string): Command {
       });
     });
   }
+  command
+    .command('agent')
+    .description('the guest agent: a .deb for Debian and Ubuntu, an .exe for Windows')
+    .option('--linux', 'only the .deb')
+    .option('--windows', 'only the .exe')
+    .option('--json', 'tell progress as JSON lines on standard output')
+    .addOption(
+      new Option('--out <folder>', 'where the artefacts go').default(join(CHECKOUT, 'out/images'), 'out/images'),
+    )
+    .action(async (flags: { linux?: true; windows?: true; json?: true; out: string }) => {
+      const all = !flags.linux && !flags.windows;
+      const wanted = { linux: all || flags.linux === true, windows: all || flags.windows === true };
+      const options = { debug: false, firmware: false, suite: '', mirror: undefined, config: {} };
+      await buildAgentPackages(wanted, {
+        options: { ...options, outFolder: resolve(flags.out) },
+        json: flags.json ?? false,
+        fresh: false,
+        version,
+      });
+    });
   command.command('clean').description('empty the build cache').action(cleanCache);
   command
     .command('report')

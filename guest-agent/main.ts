@@ -114,9 +114,13 @@ async function serve({ control, port }: Flags): Promise<void> {
   process.once('SIGTERM', stop).once('SIGINT', stop);
 }
 
-try {
-  await program().parseAsync();
-} catch (error) {
-  console.error(describeError(error));
-  process.exitCode = error instanceof NoServiceError ? 3 : error instanceof UserError ? 1 : 70;
+async function main(): Promise<void> {
+  try {
+    await program().parseAsync();
+  } catch (error) {
+    console.error(describeError(error));
+    process.exitCode = error instanceof NoServiceError ? 3 : error instanceof UserError ? 1 : 70;
+  }
 }
+
+void main();

@@ -2,7 +2,7 @@ import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
-/** Bundles the agent's page into `outDir` (made if missing): index.html, main.js, main.css. */
+/** Bundles the agent's page into `outDir` (made if missing): index.html, main.js, main.css, icon.svg. */
 export async function bundleAgentPage(outDir: string): Promise<void> {
   await mkdir(outDir, { recursive: true });
   await build({
@@ -19,5 +19,5 @@ export async function bundleAgentPage(outDir: string): Promise<void> {
     legalComments: 'none',
     logLevel: 'silent',
   });
-  await copyFile(join(import.meta.dirname, 'index.html'), join(outDir, 'index.html'));
+  for (const name of ['index.html', 'icon.svg']) await copyFile(join(import.meta.dirname, name), join(outDir, name));
 }

@@ -18,6 +18,7 @@ const TYPES: Record<string, string> = {
   '/index.html': 'text/html; charset=utf-8',
   '/main.js': 'text/javascript; charset=utf-8',
   '/main.css': 'text/css; charset=utf-8',
+  '/icon.svg': 'image/svg+xml',
 };
 const HEADERS = {
   'content-security-policy':
@@ -36,7 +37,7 @@ const FromPage = Type.Object({ id: Type.Integer({ minimum: 0 }), wish: Wish }, {
 type FromPage = Static<typeof FromPage>;
 
 export interface PageServerOptions {
-  /** `index.html`, `main.js`, `main.css`. */
+  /** `index.html`, `main.js`, `main.css`, `icon.svg`. */
   file(name: string): Promise<Uint8Array>;
   /** Path of the service's local socket. */
   control: string;

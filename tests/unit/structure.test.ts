@@ -13,7 +13,7 @@ const allowed: Record<string, string[]> = {
   'client-runtime': [],
   'guest-agent': [],
   'pxe-less-boot': [],
-  builder: ['pxe-less-boot', 'client-runtime', 'server'],
+  builder: ['pxe-less-boot', 'client-runtime', 'server', 'guest-agent'],
   tests: folders,
 };
 
