@@ -24,6 +24,7 @@ import { type Database, openDatabase } from './database/open.ts';
 import type { Hosting } from './hosting.ts';
 import { Hosts } from './hosts/hosts.ts';
 import { Desktops } from './inventory/desktops.ts';
+import { GuestPorts } from './inventory/guest-ports.ts';
 import { Images } from './inventory/images.ts';
 import { Pcs } from './inventory/pcs.ts';
 
@@ -90,7 +91,7 @@ function makeServices(
   database: Database,
   now: () => number,
   { localToken, onSetUp }: { localToken: string; onSetUp: () => Promise<void> },
-): Services & { stopListening: () => void } {
+): Services & { guests: GuestPorts; stopListening: () => void } {
   const lockOut = new LockOut(database, now);
   const users = new Users({ database, lockOut, now });
   const pcs = new Pcs({ database, now });
@@ -108,25 +109,28 @@ function makeServices(
     expire().catch((err) => log.error({ err, session: id }, 'the session of a dead PC'));
   });
   const serverName = hostname();
+  const guests = new GuestPorts({ desktops, hosting, serverName, log });
   const localTokenHash = hashToken(localToken);
   const stopListening = () => {
     deaf();
+    guests.close();
     desktops.close();
     attachments.close();
     hosts.close();
   };
   return {
-    ...{ database, lockOut, users, sessions, desktops, images, pcs, hosts, attachments },
+    ...{ database, lockOut, users, sessions, desktops, images, pcs, hosts, attachments, guests },
     ...{ now, serverName, version, localTokenHash, onSetUp, stopListening },
   };
 }
 
 /** Facts first: what runs is found again; then what a kill left half done is taken away. */
-async function recover(services: Services, hosting: Hosting, log: Logger): Promise<void> {
-  const { sessions, desktops, images, attachments } = services;
+async function recover(services: ReturnType<typeof makeServices>, hosting: Hosting, log: Logger): Promise<void> {
+  const { sessions, desktops, images, attachments, guests } = services;
   await hosting.recover({ desktops: await desktops.records(), tunnels: await sessions.recover() });
   for (const failure of [...(await desktops.recover()), ...(await images.recover())]) log.error(failure);
   await attachments.recover();
+  await guests.recover();
 }
 
 async function listen(app: TypedApp, host: string, port: number): Promise<number> {
