@@ -74,10 +74,24 @@ declare module 'gi://Gdk?version=3.0' {
     ModifierType: { CONTROL_MASK: number; MOD1_MASK: number };
     EVENT_STOP: boolean;
     EVENT_PROPAGATE: boolean;
+    cairo_set_source_pixbuf(context: object, picture: object, x: number, y: number): void;
     Screen: { get_default(): object };
     RGBA: new (properties: { red: number; green: number; blue: number; alpha: number }) => object;
   };
   export default Gdk;
+}
+
+declare module 'gi://GdkPixbuf?version=2.0' {
+  namespace GdkPixbuf {
+    class Pixbuf {
+      readonly width: number;
+      readonly height: number;
+      readonly rowstride: number;
+      readonly n_channels: number;
+      get_pixels(): Uint8Array;
+    }
+  }
+  export default GdkPixbuf;
 }
 
 declare module 'gi://Gtk?version=3.0' {
@@ -115,6 +129,7 @@ declare module 'gi://Gtk?version=3.0' {
     class Revealer extends Container {
       set_reveal_child(reveal: boolean): void;
     }
+    class DrawingArea extends Widget {}
     class EventBox extends Container {}
     class Box extends Container {
       pack_start(child: Widget, expand: boolean, fill: boolean, padding: number): void;
@@ -198,6 +213,7 @@ declare module 'gi://SpiceClientGLib?version=2.0' {
 }
 
 declare module 'gi://SpiceClientGtk?version=3.0' {
+  import type GdkPixbuf from 'gi://GdkPixbuf?version=2.0';
   import type Gtk from 'gi://Gtk?version=3.0';
   import type SpiceClientGLib from 'gi://SpiceClientGLib?version=2.0';
 
@@ -210,6 +226,8 @@ declare module 'gi://SpiceClientGtk?version=3.0' {
       grab_keyboard: boolean;
       grab_mouse: boolean;
       readonly ready: boolean;
+      /** What is on it now. */
+      get_pixbuf(): GdkPixbuf.Pixbuf | null;
     }
     const GtkSession: {
       get(session: SpiceClientGLib.Session): { auto_clipboard: boolean; auto_usbredir: boolean };
