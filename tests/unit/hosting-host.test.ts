@@ -1,0 +1,71 @@
+import t from 'tap';
+import { availableMiB, hostProblem, missingFlags } from '#common/hosting/host-facts.ts';
+import { CPU_MODEL } from '#common/qemu/machine.ts';
+import { renderPcRules } from '../../client-runtime/hosting/firewall.ts';
+import { openingsFor } from '../../server/desktops/peers.ts';
+import { idOfResource, metadataBytes, serverEnd } from '../../server/desktops/replication.ts';
+
+const desktop = {
+  ...{ id: '0123456789abcdef', name: 'debian', owner: 'ana', image: 'golden', firmware: 'bios' },
+  ...{ memoryMiB: 1024, cpus: 2, diskBytes: 4 * 1024 ** 3, minor: 7 },
+} as const;
+
+t.test('why a machine cannot run a desktop, in words', async (t) => {
+  const good = { kvm: true, memoryFreeMiB: 2000, missingCpuFeatures: [] };
+  t.equal(hostProblem(good, desktop, 'this PC'), undefined);
+  t.match(hostProblem({ ...good, kvm: false }, desktop, 'this PC'), /^this PC cannot run desktops/);
+  t.match(hostProblem({ ...good, memoryFreeMiB: 900 }, desktop, 'this PC'), /900 MiB are free/);
+  t.match(hostProblem({ ...good, missingCpuFeatures: ['sse4_2'] }, desktop, 'the server'), /lacks sse4_2/);
+});
+
+t.test('a processor without a feature of the model is found by /proc/cpuinfo', async (t) => {
+  const all = 'flags\t\t: fpu lm nx cx16 lahf_lm popcnt pni ssse3 sse4_1 sse4_2 avx';
+  t.strictSame(missingFlags(`processor\t: 0\n${all}\n`), []);
+  t.strictSame(missingFlags(all.replace('popcnt ', '')), ['popcnt']);
+  t.equal(missingFlags('').length > 5, true, 'nothing known is nothing there');
+  for (const added of CPU_MODEL.matchAll(/\+([a-z0-9.-]+)/g)) {
+    const flag = (added[1] ?? '').replaceAll(/[.-]/g, '_');
+    t.strictSame(missingFlags(all.replace(` ${flag}`, '')), [flag], `${flag} is asked for, and looked for`);
+  }
+  t.equal(availableMiB('MemTotal: 5 kB\nMemAvailable:    2097152 kB\n'), 2048);
+});
+
+t.test("the server's end of a desktop's disk", async (t) => {
+  t.strictSame(serverEnd(desktop), {
+    address: '10.86.0.1',
+    port: 20_007,
+    minor: 7,
+    disk: '/dev/flexdeploy/desk-0123456789abcdef',
+    meta: '/dev/flexdeploy/meta-0123456789abcdef',
+  });
+  t.equal(idOfResource('desk-0123456789abcdef'), '0123456789abcdef');
+  t.equal(idOfResource('desk-../../etc'), undefined);
+  t.equal(metadataBytes(4 * 1024 ** 3), 4 * 1024 ** 2);
+  // 4 TiB: 128 MiB of bits, and what comes on top
+  t.equal(metadataBytes(4 * 1024 ** 4), 132 * 1024 ** 2);
+});
+
+t.test('what the PC of a desktop may reach', async (t) => {
+  const address = '10.86.0.2';
+  t.strictSame(openingsFor(desktop, undefined), { peers: [], departures: [] });
+  t.strictSame(openingsFor(desktop, { address, drbd: true, incoming: false }), {
+    peers: [{ peer: address, port: 20_007 }],
+    departures: [],
+  });
+  t.strictSame(openingsFor(desktop, { address, drbd: true, incoming: true, outgoingPort: 40_000 }), {
+    peers: [
+      { peer: address, port: 20_007 },
+      { peer: address, port: 40_007 },
+    ],
+    departures: [{ peer: address, port: 40_000 }],
+  });
+});
+
+t.test("the PC's rules", async (t) => {
+  const rules = { tunnelInterface: 'flexdeploy0', address: '10.86.0.2', serverAddress: '10.86.0.1', desktopUser: 801 };
+  t.matchSnapshot(renderPcRules(rules));
+  t.throws(() => renderPcRules({ ...rules, address: '10.86.0.2 accept' }));
+  t.throws(() => renderPcRules({ ...rules, serverAddress: '' }));
+  t.throws(() => renderPcRules({ ...rules, tunnelInterface: 'wg0" accept' }));
+  t.throws(() => renderPcRules({ ...rules, desktopUser: 0 }), 'root is nobody to keep in');
+});
