@@ -48,11 +48,13 @@ export function nextSteps(facts: Facts, wanted: Wanted): Step[] {
 export function nextDeadline(facts: Facts, wanted: Wanted): number | undefined {
   const times = [wanted.desktop?.retryAt];
   if (facts.server.kind === 'failed') times.push(facts.server.nextTryAt);
-  const { viewer, left } = facts;
+  const { viewer, left, session } = facts;
+  const notice = session?.desktops?.find((d) => d.id === wanted.desktop?.id)?.notice;
+  if (notice) times.push(Date.parse(notice.at) + NOTICE_MS);
   if (viewer.kind === 'lost') times.push(viewer.since + FREEZE_MS, viewer.since + FOLLOW_MS);
   if (left) times.push(left.at + LEFT_MS);
   if (wanted.leaving) times.push(wanted.leaving.since + PUT_AWAY_MS);
-  const tunnel = facts.session?.tunnel;
+  const tunnel = session?.tunnel;
   if (typeof tunnel === 'object') times.push(tunnel.nextTryAt);
   if (facts.network.kind === 'noCable' || facts.network.kind === 'noAddress' || facts.network.kind === 'noNetworkCard')
     times.push(facts.network.since + NETWORK_GRACE_MS[facts.network.kind]);
@@ -69,6 +71,9 @@ export const FREEZE_MS = 1_500;
 export const FOLLOW_MS = 8_000;
 /** After our own picture closed, the server may count it as seen for this long, in milliseconds. */
 export const LEFT_MS = 15_000;
+
+/** How long a notice about a move that did not work stays in sight over the desktop, in milliseconds. */
+export const NOTICE_MS = 20_000;
 
 /** Seconds between attempts to reach the server: quick at first, at most 10. */
 export function backOffMs(failures: number): number {

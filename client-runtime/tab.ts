@@ -6,10 +6,8 @@ import { said } from './kiosk/page/texts/said.ts';
 import { TEXTS, type Texts } from './kiosk/page/texts/texts.ts';
 import type { KioskCommand, Language, Tab } from './kiosk/protocol.ts';
 import { offerOf } from './offers.ts';
+import { NOTICE_MS } from './plan.ts';
 import { runsHere } from './plan-copies.ts';
-
-/** How long a notice about a move that did not work stays in sight, in milliseconds. */
-export const NOTICE_MS = 20_000;
 
 const NOTHING: Tab = { status: '', notice: '' };
 

@@ -1,125 +1,26 @@
 import t from 'tap';
-import type { Desktop, DesktopState, LoggedIn } from '#common/protocol/client-server.ts';
-import {
-  type Display,
-  type Facts,
-  NOTHING_HERE,
-  NOTHING_WANTED,
-  type OpenViewer,
-  type SessionFact,
-  type Wanted,
-  type WantedDesktop,
-} from '../../client-runtime/facts.ts';
+import type { DesktopState } from '#common/protocol/client-server.ts';
+import type { Facts, Wanted, WantedDesktop } from '../../client-runtime/facts.ts';
 import { backOffMs, nextDeadline, nextSteps, type Step } from '../../client-runtime/plan.ts';
 import { kioskState } from '../../client-runtime/screen.ts';
 import { sentence } from '../../client-runtime/sentences.ts';
-
-const NOW = 1_000_000;
-const AT = '2026-11-22T10:00:00.000Z';
-const ID = '00000000000000aa';
-
-const login: LoggedIn = {
-  token: 'token',
-  session: '00000000000000bb',
-  expiresAt: '2026-11-22T20:00:00.000Z',
-  user: { name: 'maria', displayName: 'Maria', role: 'user', createdAt: AT },
-  tunnel: {
-    address: '10.86.0.2',
-    serverAddress: '10.86.0.1',
-    serverPublicKey: `${'A'.repeat(43)}=`,
-    endpointPort: 51820,
-    keepaliveSeconds: 25,
-    mtu: 1420,
-  },
-};
-
-const RUNNING: DesktopState = { kind: 'running', since: AT, viewers: 0 };
-const STARTING: DesktopState = { kind: 'starting', since: AT, step: 'Making its disk ready' };
-const FAILED: DesktopState = { kind: 'failed', at: AT, reason: 'no memory left' };
-const STOPPING: DesktopState = { kind: 'stopping', since: AT };
-const OFF: DesktopState = { kind: 'off' };
-
-function desktop(state: DesktopState): Desktop {
-  return {
-    id: ID,
-    name: 'blue',
-    owner: 'maria',
-    image: 'debian',
-    firmware: 'uefi',
-    memoryMiB: 1024,
-    cpus: 2,
-    diskBytes: 1,
-    createdAt: AT,
-    state,
-  };
-}
-
-const session = (state: DesktopState, more: Partial<SessionFact> = {}): SessionFact => ({
-  login,
-  tunnel: 'up',
-  events: 'live',
-  desktops: [desktop(state)],
-  attachTried: [],
-  ...more,
-});
-
-const facts = (more: Partial<Facts> = {}): Facts => ({
-  now: NOW,
-  network: { kind: 'up', addresses: ['192.168.1.20'] },
-  server: { kind: 'answered' },
-  session: undefined,
-  viewer: { kind: 'closed' },
-  here: NOTHING_HERE,
-  left: undefined,
-  shell: true,
-  goingDown: false,
-  ...more,
-});
-
-const wanted = (more: Partial<Wanted> = {}): Wanted => ({ ...structuredClone(NOTHING_WANTED), ...more });
-
-const viewer = (kind: OpenViewer['kind'], more: Partial<OpenViewer> = {}): OpenViewer => ({
-  kind,
-  desktop: ID,
-  place: 'server',
-  frozen: false,
-  dark: false,
-  since: NOW,
-  ...more,
-});
-
-const blue = (more: Partial<WantedDesktop> = {}): WantedDesktop => ({
-  id: ID,
-  name: 'blue',
-  since: NOW,
-  phase: 'opening',
-  started: false,
-  failures: 0,
-  lastFailure: '',
-  retryAt: 0,
-  ...more,
-});
-
-const failedServer = (nextTryAt: number): Facts['server'] => ({
-  kind: 'failed',
-  problem: { kind: 'unreachable', host: 'server', detail: 'nothing listens there' },
-  since: NOW - 5_000,
-  failures: 2,
-  nextTryAt,
-});
-
-const unknown = { kind: 'unknown' } as const;
-const display: Display = {
-  pcName: 'lab-7',
-  version: '0.1.0',
-  server: 'server',
-  serverName: undefined,
-  language: 'en',
-  keyboard: 'us',
-  configProblems: [],
-  loginProblem: undefined,
-  notice: undefined,
-};
+import {
+  blue,
+  display,
+  FAILED,
+  facts,
+  failedServer,
+  ID,
+  NOW,
+  OFF,
+  RUNNING,
+  STARTING,
+  STOPPING,
+  session,
+  unknown,
+  viewer,
+  wanted,
+} from './client/situation.ts';
 
 /** Situation; what the person wants; the steps that follow; the screen. */
 type Case = [name: string, facts: Facts, wanted: Wanted, steps: Step['do'][], screen: string];

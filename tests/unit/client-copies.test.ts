@@ -1,0 +1,501 @@
+import t from 'tap';
+import type { Attachment, Desktop, Holder, KnownDisk, SyncState } from '#common/protocol/client-server.ts';
+import type { Facts, HereFact, SessionFact, Wanted } from '../../client-runtime/facts.ts';
+import { offerOf } from '../../client-runtime/offers.ts';
+import { nextDeadline, nextSteps, type Step } from '../../client-runtime/plan.ts';
+import { kioskState } from '../../client-runtime/screen.ts';
+import { sentence } from '../../client-runtime/sentences.ts';
+import { tabCommand, tabOf } from '../../client-runtime/tab.ts';
+import {
+  AT,
+  blue,
+  desktop,
+  display,
+  facts,
+  failedServer,
+  ID,
+  login,
+  NOW,
+  OFF,
+  RUNNING,
+  session,
+  viewer,
+  wanted,
+} from './client/situation.ts';
+
+const PC = 'pc-1';
+const ME = { uuid: PC, name: 'lab-7' };
+const THERE = { uuid: 'pc-2', name: 'lab-9' };
+const DISK = { serial: 'S1', wwn: '', model: 'Disk', bytes: 100 };
+const IN_SYNC: SyncState = { kind: 'inSync' };
+
+const attachment = (state: SyncState = IN_SYNC, more: Partial<Attachment> = {}): Attachment => ({
+  pc: ME,
+  disk: DISK,
+  state,
+  complete: true,
+  localHost: { possible: true },
+  ...more,
+});
+const holder = (pc = ME): Holder => ({ pc, since: AT, generation: 2, reachable: true });
+const known = (more: Partial<KnownDisk> = {}): KnownDisk => ({ pc: ME, disk: DISK, pinned: false, ...more });
+
+/** The person has one desktop, at a PC that keeps copies. */
+const having = (more: Partial<Desktop>, about: Partial<SessionFact> = {}): SessionFact =>
+  session(RUNNING, { login: { ...login, pc: PC }, desktops: [{ ...desktop(RUNNING), ...more }], ...about });
+const here = (more: Partial<HereFact> = {}): HereFact => ({
+  desktop: ID,
+  machine: 'none',
+  link: { connected: true, since: NOW - 1000 },
+  ...more,
+});
+const NO_DISK_YET = here({ desktop: undefined });
+const RUNS_HERE = here({ machine: 'running' });
+const MOVE = { to: 'server', since: AT, phase: 'copyingMemory', percent: 40 } as const;
+const leaving = { since: NOW, asked: false, failed: undefined, anyway: false };
+const looking = { desktop: ID, list: undefined, chosen: undefined, problem: undefined, reopen: false };
+const open = { desktop: blue({ phase: 'inUse', started: true }) };
+
+type Case = [name: string, facts: Facts, wanted: Wanted, steps: string[], screen: string];
+
+const told = (step: Step): string => ('place' in step ? `${step.do} ${step.place}` : step.do);
+
+const ATTACHING: Case[] = [
+  [
+    'a disk that is known is attached when its desktop is opened',
+    facts({ session: having({ knownDisks: [known()] }), here: NO_DISK_YET }),
+    wanted({ desktop: blue() }),
+    ['attach', 'openViewer server'],
+    'opening',
+  ],
+  [
+    'but not before',
+    facts({ session: having({ knownDisks: [known()] }), here: NO_DISK_YET }),
+    wanted(),
+    [],
+    'desktops',
+  ],
+  [
+    'not twice in a session',
+    facts({ session: having({ knownDisks: [known()] }, { attachTried: [ID] }), here: NO_DISK_YET }),
+    wanted({ desktop: blue() }),
+    ['openViewer server'],
+    'opening',
+  ],
+  [
+    "not another PC's disk, and not one that was put aside",
+    facts({
+      session: having({ knownDisks: [known({ pc: THERE }), known({ aside: { since: AT, text: 'old' } })] }),
+      here: NO_DISK_YET,
+    }),
+    wanted({ desktop: blue() }),
+    ['openViewer server'],
+    'opening',
+  ],
+  [
+    'not without a link for the server to call',
+    facts({
+      session: having({ knownDisks: [known()] }),
+      here: here({ desktop: undefined, link: { connected: false, since: 0 } }),
+    }),
+    wanted({ desktop: blue() }),
+    ['openViewer server'],
+    'opening',
+  ],
+  [
+    'a desktop whose newest state is on this disk waits for the disk',
+    facts({ session: having({ holder: holder(), knownDisks: [known()], state: OFF }), here: NO_DISK_YET }),
+    wanted({ desktop: blue() }),
+    ['attach', 'waitForDesktop'],
+    'opening',
+  ],
+  [
+    'and is started from there',
+    facts({ session: having({ holder: holder(), state: OFF, attachment: attachment() }), here: here() }),
+    wanted({ desktop: blue() }),
+    ['startDesktop'],
+    'opening',
+  ],
+  [
+    'the disks are read when they are asked for',
+    facts({ session: having({}) }),
+    wanted({ disks: looking }),
+    ['listDisks'],
+    'disks',
+  ],
+  [
+    'and shown until one is chosen',
+    facts({ session: having({}), here: NO_DISK_YET }),
+    wanted({ disks: { ...looking, list: [] } }),
+    [],
+    'disks',
+  ],
+  [
+    'a disk that was confirmed is attached',
+    facts({ session: having({}), here: NO_DISK_YET }),
+    wanted({ disks: { ...looking, list: [], chosen: DISK } }),
+    ['attach'],
+    'disks busy',
+  ],
+  [
+    'wishes go to the server',
+    facts({ session: having({ attachment: attachment() }), here: here() }),
+    wanted({
+      copies: [
+        { do: 'pauseCopy', id: ID },
+        { do: 'move', id: ID, to: 'pc' },
+      ],
+    }),
+    ['changeCopy', 'changeCopy'],
+    'desktops',
+  ],
+];
+
+const FOLLOWING: Case[] = [
+  [
+    'a desktop that runs here is seen from here',
+    facts({ session: having({ holder: holder(), attachment: attachment() }), here: RUNS_HERE }),
+    wanted({ desktop: blue() }),
+    ['openViewer here'],
+    'opening',
+  ],
+  [
+    'the picture follows to this PC, and the old one stays meanwhile',
+    facts({
+      session: having({ holder: holder(), attachment: attachment() }),
+      here: RUNS_HERE,
+      viewer: viewer('shown'),
+    }),
+    wanted(open),
+    ['openViewer here'],
+    'inUse',
+  ],
+  [
+    'on its way',
+    facts({
+      session: having({ holder: holder(), attachment: attachment() }),
+      here: RUNS_HERE,
+      viewer: viewer('opening', { place: 'here', frozen: true }),
+    }),
+    wanted(open),
+    [],
+    'inUse',
+  ],
+  [
+    'and back to the server',
+    facts({ session: having({ attachment: attachment() }), here: here(), viewer: viewer('shown', { place: 'here' }) }),
+    wanted(open),
+    ['openViewer server'],
+    'inUse',
+  ],
+  [
+    'the holder is written down, but the machine does not run here yet: the picture stays',
+    facts({
+      session: having({ holder: holder(), attachment: attachment() }),
+      here: here({ machine: 'arrived' }),
+      viewer: viewer('shown'),
+    }),
+    wanted(open),
+    [],
+    'inUse',
+  ],
+  [
+    'its picture ends in the middle of a move: it stands still',
+    facts({
+      now: NOW + 3000,
+      session: having({ move: { ...MOVE, to: 'pc', phase: 'switchingOver' }, attachment: attachment() }),
+      here: here({ machine: 'incoming' }),
+      viewer: viewer('lost', { frozen: true }),
+    }),
+    wanted({ desktop: blue({ phase: 'inUse', started: true, retryAt: NOW + 3100 }) }),
+    ['waitForDesktop'],
+    'inUse',
+  ],
+  [
+    'but not for ever',
+    facts({
+      now: NOW + 9000,
+      session: having({ move: { ...MOVE, to: 'pc' }, attachment: attachment() }),
+      here: here({ machine: 'incoming' }),
+      viewer: viewer('lost', { frozen: true }),
+    }),
+    wanted(open),
+    ['closeViewer'],
+    'inUse',
+  ],
+  [
+    'a picture that ends without a move is taken away after a moment',
+    facts({ now: NOW + 1500, session: having({}), viewer: viewer('lost', { frozen: true }) }),
+    wanted({ desktop: blue({ phase: 'inUse', started: true, retryAt: NOW + 1500 }) }),
+    ['closeViewer'],
+    'inUse',
+  ],
+  [
+    'a desktop that was shut down meanwhile is left',
+    facts({ session: having({ state: OFF }), viewer: viewer('lost', { frozen: true }) }),
+    wanted(open),
+    ['leaveDesktop'],
+    'inUse',
+  ],
+  [
+    'its screen is dark: the kiosk says what it waits for',
+    facts({ session: having({}), viewer: viewer('opening', { dark: true }) }),
+    wanted({ desktop: blue() }),
+    [],
+    'opening dark',
+  ],
+];
+
+const away = { events: 'closed' } as const;
+const LOST: Case[] = [
+  [
+    'the server is away, the desktop runs here: the picture stays',
+    facts({
+      session: having({ holder: holder(), attachment: attachment() }, away),
+      server: failedServer(NOW + 5000),
+      here: RUNS_HERE,
+      viewer: viewer('shown', { place: 'here' }),
+    }),
+    wanted(open),
+    [],
+    'inUse',
+  ],
+  [
+    'from the list it can be opened again',
+    facts({
+      session: having({ holder: holder(), attachment: attachment() }, away),
+      server: failedServer(NOW + 5000),
+      here: RUNS_HERE,
+    }),
+    wanted(),
+    [],
+    'serverLost here',
+  ],
+  [
+    'and is, without the server',
+    facts({
+      session: having({ holder: holder(), attachment: attachment() }, away),
+      server: failedServer(NOW + 5000),
+      network: { kind: 'noCable', since: 0 },
+      here: RUNS_HERE,
+    }),
+    wanted({ desktop: blue() }),
+    ['openViewer here'],
+    'opening',
+  ],
+  [
+    'a desktop on the server stands still for a moment, then the kiosk says what is wrong',
+    facts({
+      now: NOW + 1600,
+      session: having({}, away),
+      server: failedServer(NOW + 5000),
+      viewer: viewer('lost', { frozen: true }),
+    }),
+    wanted(open),
+    ['closeViewer'],
+    'inUse',
+  ],
+];
+
+const LEAVING: Case[] = [
+  ['nothing is kept here', facts({ session: having({}) }), wanted({ logOut: true, leaving }), ['logOut'], 'login'],
+  [
+    'a copy is put away first',
+    facts({ session: having({ attachment: attachment() }), here: here() }),
+    wanted({ logOut: true, leaving }),
+    ['putAway'],
+    'leaving finishing',
+  ],
+  [
+    'and waited for',
+    facts({ session: having({ attachment: attachment({ kind: 'detaching' }) }), here: here() }),
+    wanted({ power: 'powerOff', leaving }),
+    [],
+    'leaving finishing',
+  ],
+  [
+    'for a minute at most',
+    facts({ now: NOW + 61_000, session: having({ attachment: attachment({ kind: 'detaching' }) }), here: here() }),
+    wanted({ power: 'powerOff', leaving }),
+    ['logOut'],
+    'leaving finishing',
+  ],
+  [
+    'a copy whose server is away is left as it is',
+    facts({ session: having({ attachment: attachment() }, away), server: failedServer(NOW + 5000), here: here() }),
+    wanted({ power: 'powerOff', leaving }),
+    ['logOut'],
+    'goingDown',
+  ],
+  [
+    'a desktop that runs here goes back first',
+    facts({ session: having({ holder: holder(), attachment: attachment() }), here: RUNS_HERE }),
+    wanted({ power: 'powerOff', leaving }),
+    ['bringBack'],
+    'leaving moving',
+  ],
+  [
+    'while it moves',
+    facts({ session: having({ holder: holder(), attachment: attachment(), move: MOVE }), here: RUNS_HERE }),
+    wanted({ logOut: true, leaving: { ...leaving, asked: true } }),
+    [],
+    'leaving moving',
+  ],
+  [
+    'it did not work',
+    facts({
+      session: having({ holder: holder(), attachment: attachment(), notice: { at: AT, text: 'no memory' } }),
+      here: RUNS_HERE,
+    }),
+    wanted({ logOut: true, leaving: { ...leaving, asked: true } }),
+    [],
+    'leaving asking told',
+  ],
+  [
+    'the server is away: the person decides',
+    facts({
+      session: having({ holder: holder(), attachment: attachment() }, away),
+      server: failedServer(NOW + 5000),
+      here: RUNS_HERE,
+    }),
+    wanted({ power: 'restart', leaving }),
+    [],
+    'leaving asking serverLost',
+  ],
+  [
+    'and leaves nevertheless',
+    facts({
+      session: having({ holder: holder(), attachment: attachment() }, away),
+      server: failedServer(NOW + 5000),
+      here: RUNS_HERE,
+    }),
+    wanted({ power: 'restart', leaving: { ...leaving, anyway: true } }),
+    ['shutDownHere'],
+    'leaving shuttingDown',
+  ],
+  [
+    'when it is down',
+    facts({ session: having({ holder: holder() }, away), server: failedServer(NOW + 5000), here: here() }),
+    wanted({ power: 'restart', leaving: { ...leaving, anyway: true } }),
+    ['logOut'],
+    'goingDown',
+  ],
+  [
+    'power off without a session while a desktop runs here',
+    facts({ here: RUNS_HERE }),
+    wanted({ power: 'powerOff', leaving }),
+    ['shutDownHere'],
+    'goingDown',
+  ],
+];
+
+for (const [title, cases] of Object.entries({ ATTACHING, FOLLOWING, LOST, LEAVING })) {
+  t.test(`${title.toLowerCase()}: what is done and shown`, async (t) => {
+    for (const [name, knows, wants, steps, expected] of cases) {
+      const planned = nextSteps(knows, wants);
+      t.same(planned.map(told), steps, name);
+      for (const step of planned) if (step.do !== 'waitForDesktop') t.not(sentence(step, 'pt'), sentence(step, 'en'));
+      const { screen } = kioskState(knows, wants, display, ['us']);
+      const words: string[] = [screen.kind];
+      if (screen.kind === 'opening' && screen.dark) words.push('dark');
+      if (screen.kind === 'disks' && screen.busy) words.push('busy');
+      if (screen.kind === 'serverLost' && screen.here) words.push('here');
+      if (screen.kind === 'leaving') words.push(screen.step.kind);
+      if (screen.kind === 'leaving' && screen.step.kind === 'asking') words.push(screen.step.why.kind);
+      t.equal(words.join(' '), expected, `${name}: the screen`);
+    }
+  });
+}
+
+t.test('what is offered', async (t) => {
+  const offer = (more: Partial<Desktop>, all: Desktop[] = [], pc: string | undefined = PC) =>
+    offerOf({ ...desktop(RUNNING), ...more }, all, pc);
+  const other: Desktop = { ...desktop(RUNNING), id: 'other', name: 'red', attachment: attachment() };
+  t.same(offer({}), { place: { kind: 'server' }, copy: 'none', keepCopy: {} });
+  t.same(
+    offerOf(desktop(RUNNING), [], undefined),
+    { place: { kind: 'server' }, copy: 'none' },
+    'a PC that hosts nothing',
+  );
+  t.match(offer({}, [other]), { keepCopy: { why: { kind: 'otherDesktop', name: 'red' } } });
+  t.match(offer({ attachment: attachment(IN_SYNC, { pc: THERE }) }), {
+    copy: 'elsewhere',
+    keepCopy: { why: { kind: 'otherPc', name: 'lab-9' } },
+  });
+  t.same(offer({ attachment: attachment() }), { place: { kind: 'server' }, copy: 'here', moveHere: {} });
+  const syncing: SyncState = { kind: 'syncing', percent: 10, bytesLeft: 1, bytesPerSecond: 1, to: 'pc' };
+  t.same(offer({ attachment: attachment(syncing) }).moveHere, {}, 'now, the rest follows');
+  t.match(offer({ attachment: attachment(), state: OFF }), { moveHere: { why: { kind: 'notRunning' } } });
+  t.match(offer({ attachment: attachment({ kind: 'preparing', step: 'x' }) }), {
+    moveHere: { why: { kind: 'notReady' } },
+  });
+  t.match(offer({ attachment: attachment(IN_SYNC, { localHost: { possible: false, reason: 'no KVM' } }) }), {
+    moveHere: { why: { kind: 'told', text: 'no KVM' } },
+  });
+  t.same(offer({ attachment: attachment(), holder: holder() }), {
+    place: { kind: 'here' },
+    copy: 'here',
+    moveToServer: {},
+  });
+  t.match(offer({ attachment: attachment({ kind: 'disconnected', since: AT }), holder: holder() }), {
+    moveToServer: { why: { kind: 'serverLost' } },
+  });
+  t.same(offer({ holder: holder(THERE) }), {
+    place: { kind: 'otherPc', name: 'lab-9', reachable: true },
+    copy: 'none',
+  });
+  t.same(
+    offer({ attachment: attachment(), move: MOVE }),
+    { place: { kind: 'server' }, copy: 'here' },
+    'one thing at a time',
+  );
+});
+
+t.test('the tab over a desktop', async (t) => {
+  const tab = (more: Partial<Facts>, language: 'en' | 'pt' = 'en') =>
+    tabOf(facts({ viewer: viewer('shown'), ...more }), wanted(open), language);
+  t.same(tab({ viewer: { kind: 'closed' }, session: having({}) }), { status: '', notice: '' });
+  t.same(tab({ session: having({}) }), {
+    status: '',
+    notice: '',
+    action: { name: 'keepCopy', label: 'Keep a copy on this PC' },
+  });
+  t.match(tab({ session: having({ attachment: attachment() }) }, 'pt'), {
+    status: 'A cópia neste PC está completa',
+    action: { name: 'moveHere', label: 'Trabalhar neste PC' },
+  });
+  t.match(tab({ session: having({ attachment: attachment(), move: MOVE }) }), {
+    notice: 'Moving to the server. Go on working. 40%',
+    action: { name: 'cancelMove' },
+  });
+  const late = having({ attachment: attachment(), move: { ...MOVE, phase: 'switchingOver' } });
+  t.equal(tab({ session: late }).action, undefined, 'too late to cancel');
+  const lost = { session: having({ holder: holder() }, away), server: failedServer(NOW), here: RUNS_HERE };
+  t.match(tab(lost), { notice: /^Server not reachable since \d\d:\d\d$/, status: /Go on working/ });
+  const said = { at: new Date(NOW - 5000).toISOString(), text: 'The move did not work' };
+  t.equal(tab({ session: having({ attachment: attachment(), notice: said }) }).notice, 'The move did not work');
+  t.equal(
+    tab({ now: NOW + 30_000, session: having({ attachment: attachment(), notice: said }) }).notice,
+    '',
+    'for a while',
+  );
+  t.same(
+    ['keepCopy', 'moveHere', 'moveToServer', 'cancelMove', 'nonsense'].map(
+      (name) => tabCommand(name, wanted(open))?.do,
+    ),
+    ['chooseDisk', 'move', 'move', 'cancelMove', undefined],
+  );
+});
+
+t.test('our own picture that was just closed is nobody elsewhere', async (t) => {
+  const seen = { kind: 'running', since: AT, viewers: 1 } as const;
+  const viewers = (now: number) => {
+    const known = facts({ now, session: having({ state: seen }), left: { desktop: ID, at: NOW } });
+    const { screen } = kioskState(known, wanted(), display, ['us']);
+    const state = screen.kind === 'desktops' && screen.desktops[0]?.state;
+    return state && state.kind === 'running' && state.viewers;
+  };
+  t.equal(viewers(NOW + 1000), 0);
+  t.equal(viewers(NOW + 16_000), 1, 'but somebody who stays is');
+  t.equal(nextDeadline(facts({ left: { desktop: ID, at: NOW } }), wanted()), NOW + 15_000);
+});
