@@ -6,9 +6,9 @@ import { openingsFor } from '../../server/desktops/peers.ts';
 import { idOfResource, metadataBytes, serverEnd } from '../../server/desktops/replication.ts';
 
 const desktop = {
-  ...{ id: '0123456789abcdef', name: 'debian', owner: 'ana', image: 'golden', firmware: 'bios' },
+  ...{ id: '0123456789abcdef', name: 'debian', owner: 'ana', image: 'golden', firmware: 'bios' as const },
   ...{ memoryMiB: 1024, cpus: 2, diskBytes: 4 * 1024 ** 3, minor: 7 },
-} as const;
+};
 
 t.test('why a machine cannot run a desktop, in words', async (t) => {
   const good = { kvm: true, memoryFreeMiB: 2000, missingCpuFeatures: [] };
