@@ -21,6 +21,11 @@ export function addErrorHandling(app: FastifyInstance): void {
   });
 }
 
+/** The answer to a plain request for what is a WebSocket. */
+export async function onlyWebSocket(): Promise<never> {
+  throw new Problem('bad_request', 'this is a WebSocket: ask for an upgrade');
+}
+
 /** The problem that anything thrown below a route is. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;

@@ -1,7 +1,9 @@
+import type { FastifyRequest } from 'fastify';
 import type { WebSocket } from 'ws';
 import { EVENTS_PING_SECONDS, type ServerEvent } from '#common/protocol/client-server.ts';
 import type { EndReason, Principal } from '../accounts/sessions.ts';
 import { askedBy } from './authorize.ts';
+import { onlyWebSocket } from './errors.ts';
 import type { Services } from './services.ts';
 import type { TypedApp } from './typed.ts';
 
@@ -58,7 +60,7 @@ export function addEventRoute(app: TypedApp, services: Services): void {
     for (const stream of streams) stream.socket.terminate();
   });
 
-  app.get('/events', { websocket: true, schema: { hide: true } }, (socket, request) => {
+  const wsHandler = (socket: WebSocket, request: FastifyRequest) => {
     const stream: Stream = { socket, principal: askedBy(request), alive: true, pending: [] };
     socket.on('error', (error) => request.log.debug({ err: error }, 'event stream'));
     socket.on('close', () => streams.delete(stream));
@@ -74,7 +76,8 @@ export function addEventRoute(app: TypedApp, services: Services): void {
       request.log.error({ err }, 'event stream');
       socket.terminate();
     });
-  });
+  };
+  app.route({ method: 'GET', url: '/events', schema: { hide: true }, handler: onlyWebSocket, wsHandler });
 
   /** Listening begins before the list is read, so that no change falls in between; the list comes first all the same. */
   async function welcome(stream: Stream): Promise<void> {

@@ -3,6 +3,7 @@ import type { WebSocket } from 'ws';
 import type { MachineFacts } from '#common/protocol/client-server.ts';
 import { Problem } from '../problem.ts';
 import { askedBy } from './authorize.ts';
+import { onlyWebSocket } from './errors.ts';
 import type { Services } from './services.ts';
 import type { TypedApp } from './typed.ts';
 
@@ -26,14 +27,13 @@ export function addHostRoute(app: TypedApp, { hosts, sessions }: Services): void
     for (const socket of sockets) socket.terminate();
   });
 
-  app.get(
-    '/host',
-    {
-      websocket: true,
-      schema: { hide: true },
-      preValidation: async (request) => void keyOf(request),
-    },
-    (socket, request) => {
+  app.route({
+    method: 'GET',
+    url: '/host',
+    schema: { hide: true },
+    preValidation: async (request) => void keyOf(request),
+    handler: onlyWebSocket,
+    wsHandler: (socket, request) => {
       const { session, pc, pcName, address } = keyOf(request);
       sockets.add(socket);
       const link = hosts.connect({
@@ -80,7 +80,7 @@ export function addHostRoute(app: TypedApp, { hosts, sessions }: Services): void
         (err) => request.log.error({ err }, 'host link'),
       );
     },
-  );
+  });
 }
 
 /** Who connects. @throws Problem for what is no PC */

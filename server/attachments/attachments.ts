@@ -209,8 +209,7 @@ export class Attachments {
       await this.#options.hosting.restoreOwn(recordOf(row));
       await this.store.notice(row.id, `${row.name} was taken back from ${about.pc}. ${asideText(about)}`);
     });
-    await pair.reload();
-    pair.kick(true);
+    await pair.putRight();
     this.#changed(row.id, 'at once');
   }
 
@@ -279,8 +278,7 @@ export class Attachments {
       !connected(pair.serverDrbd);
     if (record.desktop.holder_complete === 0 && lost) {
       await pair.alone(() => this.store.takeBack(row.id, row.generation, undefined));
-      await pair.reload();
-      pair.kick(true);
+      await pair.putRight(); // the PC is shut out before the desktop starts here
       return undefined;
     }
     throw new Problem('conflict', `${row.name} is on ${pc}, with the newest copy, and ${pc} is not connected`, {
@@ -371,9 +369,12 @@ export class Attachments {
     if (gone) return;
     // A desktop that is on this PC although nothing here remembers that: deleted, forgotten, or somebody else's.
     const { attached } = await host.inspect({}).catch(() => ({ attached: undefined }));
-    if (!attached || this.#pairs.has(attached.desktop)) return;
+    if (!attached) return;
     const pair = await this.#pair(attached.desktop);
-    if (pair?.record?.desktop.owner === host.user) return pair.kick();
+    if (pair?.record?.desktop.owner === host.user) {
+      pair.kick();
+      return;
+    }
     log.warn({ pc: host.pc, desktop: attached.desktop }, 'a PC has a disk attached that is not its own to have');
     await host.endMachine({ desktop: attached.desktop });
     await host.detach({ desktop: attached.desktop, save: false });

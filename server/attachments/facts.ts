@@ -19,6 +19,8 @@ export interface PairFacts {
   server: {
     machine: MachineState;
     drbd: DrbdStatus | undefined;
+    /** Its end stands alone, and it is time to try again. */
+    reconnect: boolean;
     /** Its copy was given up for the newer one of this PC, since the PC is back. */
     discarded: boolean;
   };
@@ -42,6 +44,8 @@ export interface AttachmentFact {
 export interface PcFact {
   host: string;
   attached: HostAnswer<'inspect'>['attached'];
+  /** Its end stands alone, and it is time to try again. */
+  reconnect: boolean;
   /** What is attached there is this desktop. */
   mine: boolean;
 }

@@ -1,7 +1,9 @@
 import { messageOf } from '#common/errors.ts';
+import type { DrbdStatus } from '#common/protocol/host-link.ts';
 import type { RemoteHost } from '../hosts/hosts.ts';
 import type { AttachmentFact, PairFacts, PcFact, StrangerFact } from './facts.ts';
 import type { Pair } from './pair.ts';
+import type { End } from './plan.ts';
 import { openingsFor, resourceText, withPc } from './resource.ts';
 import type { PairRecord } from './store.ts';
 
@@ -27,6 +29,7 @@ export async function gatherFacts(pair: Pair, record: PairRecord): Promise<PairF
     server: {
       machine: pair.serverMachine,
       drbd: pair.serverDrbd,
+      reconnect: timeToReconnect(pair, 'server', pair.serverDrbd),
       discarded: host !== undefined && memory.discardedFor === host.links,
     },
     resource: {
@@ -46,11 +49,17 @@ async function inspect(pair: Pair, host: RemoteHost): Promise<PcFact | undefined
     const mine = attached?.desktop === pair.id;
     Object.assign(memory, { pcAttached: mine ? attached : undefined, localHost });
     if (!mine) memory.resource.pc = undefined;
-    return { host: host.pc, attached, mine };
+    const reconnect = mine && timeToReconnect(pair, 'pc', attached.drbd);
+    return { host: host.pc, attached, mine, reconnect };
   } catch (error) {
     context.log.warn({ desktop: pair.id, pc: host.pc }, `the PC did not say what is there: ${messageOf(error)}`);
     return undefined;
   }
+}
+
+/** Two ends that refuse each other are not tried again all the time. */
+function timeToReconnect({ memory, context }: Pair, at: End, drbd: DrbdStatus | undefined): boolean {
+  return drbd?.connection === 'StandAlone' && context.now() >= (memory.reconnectAt[at] ?? 0);
 }
 
 async function attachmentFact(pair: Pair, record: PairRecord): Promise<AttachmentFact | undefined> {
@@ -80,7 +89,8 @@ async function strangersOf(pair: Pair, record: PairRecord, host: RemoteHost | un
 
 function openings(pair: Pair, record: PairRecord, host: RemoteHost | undefined): PairFacts['openFor'] {
   const { openFor } = pair.memory;
-  if (!withPc(record)) return { wanted: '', now: openFor };
+  const renew = record.known.some((a) => a.pc === host?.pc && a.renew === 1);
+  if (!withPc(record) || (renew && host?.address === undefined)) return { wanted: '', now: openFor };
   // Without a link its address is not known; what is open stays open, for its DRBD may well be connected.
   if (host?.address === undefined) return { wanted: openFor ?? '', now: openFor ?? '' };
   return { wanted: JSON.stringify(openingsFor(host.address)), now: openFor };

@@ -50,6 +50,8 @@ export interface PairMemory {
   /** JSON of what the firewall lets in; `''`: nobody. */
   openFor: string | undefined;
   pausedNow: boolean | undefined;
+  /** Not before then (ms since the epoch), should an end stand alone. */
+  reconnectAt: { server?: number; pc?: number };
   /** {@link RemoteHost.links} at which `resource.pc` was told. */
   links: number;
   /** {@link RemoteHost.links} at which the server's copy was given up for the one of this PC. */
@@ -91,7 +93,7 @@ export class Pair {
     this.context = context;
     this.memory = {
       resource: { server: undefined, pc: undefined },
-      ...{ openFor: undefined, pausedNow: undefined, links: -1, discardedFor: -1 },
+      ...{ openFor: undefined, pausedNow: undefined, reconnectAt: {}, links: -1, discardedFor: -1 },
       ...{ pcAttached: undefined, localHost: undefined, migration: undefined },
       disconnectedSince: context.now(),
       samples: [],
@@ -137,6 +139,12 @@ export class Pair {
       this.#queued = false;
       await this.#reconcile();
     }).catch((err) => this.context.log.error({ err, desktop: this.id }, 'looking after a desktop'));
+  }
+
+  /** As {@link kick}, and waits until it is done as far as it can be. */
+  async putRight(): Promise<void> {
+    this.#failure = undefined;
+    await this.alone(() => this.#reconcile());
   }
 
   /** Does something while nothing else is done to this desktop. */
@@ -223,12 +231,17 @@ export class Pair {
       const [step] = nextSteps(await gatherFacts(this, record));
       if (step === undefined) {
         this.#finished();
+        if (this.#standsAlone) this.#retryLater(this.context.now() + this.context.timing.reconnectMs);
         return;
       }
       if (this.#mustWait(step)) return;
       if (!(await this.#do(step, record))) return;
     }
     if (!this.#closed) this.#fail({ do: 'configure', at: 'server' }, new Error('the plan does not come to an end'));
+  }
+
+  get #standsAlone(): boolean {
+    return this.record?.attachment !== undefined && this.serverDrbd?.connection === 'StandAlone';
   }
 
   async #do(step: Step, record: PairRecord): Promise<boolean> {

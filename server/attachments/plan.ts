@@ -169,9 +169,7 @@ function resourceSteps(facts: PairFacts): Step[] {
   const { wanted } = facts.resource;
   return [
     ...serverReady(facts),
-    ...(facts.resource.pc !== wanted || pc.attached?.drbd?.connection === 'StandAlone'
-      ? [{ do: 'configure', at: 'pc' } as const]
-      : []),
+    ...(facts.resource.pc !== wanted || pc.reconnect ? [{ do: 'configure', at: 'pc' } as const] : []),
     ...pauseSteps(facts),
   ];
 }
@@ -180,7 +178,7 @@ function resourceSteps(facts: PairFacts): Step[] {
 function serverReady(facts: PairFacts): Step[] {
   const { resource, openFor, server } = facts;
   const alone = openFor.wanted === '';
-  const right = resource.server === resource.wanted && (alone || server.drbd?.connection !== 'StandAlone');
+  const right = resource.server === resource.wanted && (alone || !server.reconnect);
   return [...wayOpen(facts), ...(right ? [] : [{ do: 'configure', at: 'server' } as const])];
 }
 

@@ -39,11 +39,13 @@ export async function resourceText(
     server: pair.context.hosting.drbdEnd(recordOf(desktop)),
     discardGranularityBytes: DISCARD_BYTES,
   };
-  if (!withPc(record)) {
-    return renderResource({ ...common, pc: undefined, protocol: 'A', twoPrimaries: false, secret: NO_SECRET });
-  }
   const host = pair.host;
   const row = known.find((a) => a.pc === host?.pc);
+  // A PC that the server went on without must not get through with what it still knows.
+  const shutOut = row?.renew === 1 && host?.address === undefined;
+  if (!withPc(record) || shutOut) {
+    return renderResource({ ...common, pc: undefined, protocol: 'A', twoPrimaries: false, secret: NO_SECRET });
+  }
   if (!host?.address || !row) return undefined;
   const incomplete = desktop.holder_pc !== null && desktop.holder_complete === 0;
   const limitKiBps = await pair.context.limitOf(record);

@@ -43,6 +43,7 @@ const executors: Executors = {
     const resource = await resourceText(pair, record);
     if (resource === undefined) throw new LinkLost('the PC is not connected');
     pair.memory.resource[at] = undefined;
+    pair.memory.reconnectAt[at] = pair.context.now() + pair.context.timing.reconnectMs;
     await end(at, context).configure({ desktop: pair.id, resource });
     pair.memory.resource[at] = resource;
   },

@@ -5,6 +5,8 @@ import { MOVE_LIMITS, type MoveLimits } from '../moves/move.ts';
 export interface Timing {
   /** Until a step that failed is tried again: the first time, the second, … */
   retryMs: readonly number[];
+  /** Until two ends that refused each other try again. */
+  reconnectMs: number;
   /** Progress is told this often; what a person waits for is told at once. */
   tellEveryMs: number;
   /** Without its PC for this long, a desktop may be started on the server, if everything is there: a cable may be out for a moment. */
@@ -15,6 +17,7 @@ export interface Timing {
 
 export const TIMING: Timing = {
   retryMs: [3_000, 10_000, 30_000, 60_000],
+  reconnectMs: 10_000,
   tellEveryMs: 500,
   lostAfterMs: 30_000,
   move: MOVE_LIMITS,

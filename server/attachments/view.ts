@@ -119,6 +119,13 @@ function stateOf(pair: Pair, { desktop }: PairRecord, row: AttachmentRow): SyncS
       disconnectedSince: iso(memory.disconnectedSince),
     });
   }
+  if (reachable && memory.pcAttached && status?.connection === 'StandAlone') {
+    return {
+      kind: 'failed',
+      reason: 'the disks of server and PC refuse each other',
+      hint: 'It is tried again by itself. If this stays, detach the disk and attach it again.',
+    };
+  }
   if (!reachable) return { kind: 'disconnected', since: iso(memory.disconnectedSince) };
   if (desktop.holder_pc === row.pc && memory.pcAttached) {
     return { kind: 'disconnected', since: iso(memory.disconnectedSince) };

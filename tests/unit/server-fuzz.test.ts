@@ -5,7 +5,8 @@ import t from 'tap';
 import { Value } from 'typebox/value';
 import { Agent, request } from 'undici';
 import WebSocket from 'ws';
-import { ErrorBody } from '#common/protocol/client-server.ts';
+import { Desktop, ErrorBody } from '#common/protocol/client-server.ts';
+import { DISK_A, FakePc, openHostLink } from './server/fake-pc.ts';
 import { makeDesktop, makeImage, makeUser, PASSWORD, startTestServer, wireGuardKey } from './server/start.ts';
 
 t.setTimeout(300_000);
@@ -15,6 +16,9 @@ await makeUser(root, 'ana');
 await makeImage(root, 'debian-1');
 const desktop = await makeDesktop(root, 'ana-desk', 'ana', 'debian-1');
 const ana = await test.as('ana', { tunnelPublicKey: wireGuardKey() });
+const UUID = '11111111-2222-3333-4444-555555555555';
+const pc = await FakePc.logIn(test, 'ana', UUID);
+await pc.connect(test);
 const dispatcher = new Agent({ connect: { rejectUnauthorized: false } });
 const base = `https://127.0.0.1:${test.server.port}`;
 t.teardown(async () => {
@@ -53,10 +57,11 @@ async function probe({ method, path, headers = {}, body, token }: Sent): Promise
   return statusCode;
 }
 
-const token = fc.constantFrom(undefined, ana.token, root.token, 'A'.repeat(43));
+const token = fc.constantFrom(undefined, ana.token, pc.login.token, root.token, 'A'.repeat(43));
 const method = fc.constantFrom('GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS');
 const segment = fc.oneof(
   fc.constantFrom('desktops', 'users', 'sessions', 'images', 'hello', 'setup', 'events', 'viewer', 'start', 'password'),
+  fc.constantFrom('attachment', 'move', 'reclaim', 'pcs', 'settings', 'host', UUID),
   fc.constantFrom(
     desktop.id,
     ana.session,
@@ -93,10 +98,19 @@ const nearly = fc.record(
       'memoryMiB',
       'cpus',
       'displayName',
+      'disk',
+      'confirmed',
+      'paused',
+      'limitKiBps',
+      'to',
+      'generation',
+      'pins',
+      'syncLimitKiBps',
     ].map((key) => [
       key,
       fc.oneof(
         fc.constantFrom('ana', 'debian-1', PASSWORD, 'user', 512, 2, wireGuardKey()),
+        fc.constantFrom<unknown>(DISK_A, true, null, 'pc', 'server', ['DISK-A'], 0, -1, 1e308),
         fc.string({ unit: 'binary' }),
         fc.jsonValue(),
       ),
@@ -145,6 +159,14 @@ t.test('nearly right bodies on every route that takes one', async (t) => {
     ['POST', '/api/v1/desktops'],
     ['POST', `/api/v1/desktops/${desktop.id}/start`],
     ['POST', `/api/v1/desktops/${desktop.id}/viewer`],
+    ['PUT', `/api/v1/desktops/${desktop.id}/attachment`],
+    ['PATCH', `/api/v1/desktops/${desktop.id}/attachment`],
+    ['DELETE', `/api/v1/desktops/${desktop.id}/attachment?forget=true`],
+    ['POST', `/api/v1/desktops/${desktop.id}/move`],
+    ['DELETE', `/api/v1/desktops/${desktop.id}/move`],
+    ['POST', `/api/v1/desktops/${desktop.id}/reclaim`],
+    ['PATCH', `/api/v1/pcs/${UUID}`],
+    ['PATCH', '/api/v1/settings'],
   );
   const statuses = new Set<number>();
   await fc.assert(
@@ -226,6 +248,60 @@ t.test('random messages on the event stream', async (t) => {
     { numRuns: 150 },
   );
   t.pass();
+});
+
+t.test('a PC that says anything at any time: cut off, or not believed', async (t) => {
+  const nasty = fc.oneof(
+    fc.json(),
+    fc.string({ unit: 'binary' }),
+    fc.record({ id: fc.integer(), answer: fc.jsonValue(), error: fc.jsonValue() }, { requiredKeys: ['id'] }),
+    fc.record({
+      notice: fc.constantFrom('drbd', 'machine', 'migration', 'x'),
+      desktop: fc.constantFrom(desktop.id, '0'.repeat(16), '__proto__'),
+      status: fc.jsonValue(),
+      state: fc.oneof(
+        fc.jsonValue(),
+        fc.constantFrom({ kind: 'running', since: 'x' }, { kind: 'arrived' }, { kind: 'sent' }),
+      ),
+      progress: fc.oneof(
+        fc.jsonValue(),
+        fc.constant({ phase: 'active', totalBytes: 1, remainingBytes: 1e300, transferredBytes: 0 }),
+      ),
+    }),
+  );
+  const answer = fc.oneof(
+    fc.jsonValue(),
+    fc.record({
+      localHost: fc.record({
+        kvm: fc.boolean(),
+        memoryFreeMiB: fc.integer(),
+        missingCpuFeatures: fc.array(fc.string()),
+      }),
+      attached: fc.record({
+        desktop: fc.constantFrom(desktop.id, '0'.repeat(16)),
+        disk: fc.constant(DISK_A),
+        machine: fc.constantFrom({ kind: 'running', since: '' }, { kind: 'arrived' }, { kind: 'none' }),
+        generation: fc.nat(),
+      }),
+    }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(nasty, { maxLength: 6 }), answer, async (messages, answer) => {
+      const socket = openHostLink(test, pc.login.token);
+      socket.on('error', () => {});
+      socket.on('message', (data) => {
+        const { id } = JSON.parse(String(data));
+        socket.send(JSON.stringify({ id, answer }));
+      });
+      await new Promise((resolve) => socket.once('open', resolve).once('close', resolve));
+      for (const message of messages) socket.send(typeof message === 'string' ? message : JSON.stringify(message));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      socket.terminate();
+    }),
+    { numRuns: 200 },
+  );
+  const { holder } = (await root.call({ path: `/desktops/${desktop.id}`, answer: Desktop })) as Desktop;
+  t.equal(holder, undefined, 'and nothing it said made it the holder');
 });
 
 t.test('after all this the server is well', async (t) => {

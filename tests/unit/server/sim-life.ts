@@ -25,6 +25,7 @@ const DISK_BYTES = 5_000_000;
 const limits = Object.fromEntries(Object.keys(CALL_LIMITS).map((call) => [call, 25])) as CallLimits;
 const TIMING: Timing = {
   retryMs: [3, 5, 10],
+  reconnectMs: 10,
   tellEveryMs: 5,
   lostAfterMs: 5,
   move: { stalled: 200, copying: 400, arriving: 30, look: 1 },
@@ -152,7 +153,8 @@ export class Life {
 
   setLink(up: boolean): void {
     this.world.linkUp = up;
-    if (up) this.#connect();
+    // The PC's process needs longer to be back than the kernel's DRBD.
+    if (up) setTimeout(() => this.#connect(), 3);
     else this.#disconnect();
   }
 

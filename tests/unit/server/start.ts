@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { Readable } from 'node:stream';
 import { pino } from 'pino';
 import { PinnedClient } from '#common/http/pinned-client.ts';
@@ -26,6 +27,8 @@ export interface TestServer {
   /** Logs in. */
   as(user: string, options?: { tunnelPublicKey?: string }): Promise<PinnedClient & { session: string }>;
   restart(): Promise<void>;
+  /** This PC holds the desktop from now on, and has everything: as if it had been moved there. */
+  hold(desktop: string, pc: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -73,6 +76,12 @@ export async function startTestServer(): Promise<TestServer> {
     restart: async () => {
       await test.server.close();
       await start();
+    },
+    hold: async (desktop: string, pc: string) => {
+      const database = new DatabaseSync(join(folder, 'state/flexdeploy.sqlite'), { timeout: 5_000 });
+      const set = 'holder_pc = ?, holder_since = ?, holder_complete = 1, generation = generation + 1';
+      database.prepare(`update desktops set ${set} where id = ?`).run(pc, Date.now(), desktop);
+      database.close();
     },
     stop: async () => {
       for (const client of clients) client.close();
