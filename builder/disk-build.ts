@@ -1,14 +1,15 @@
 /** The recipe of disk images: root layer, app files over it, one qcow2. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '#common/run.ts';
+import { makeAgentDeb } from './agent-deb.ts';
 import { stageApp, stageNode } from './app-layer.ts';
 import { publishArtefacts } from './artefacts.ts';
 import { type BuildContext, SOURCE_DATE_EPOCH } from './context.ts';
 import { debugFiles } from './debug-layer.ts';
 import { type DiskLayout, diskLayout, fstab, grubConfig, makeDiskImage } from './disk-image.ts';
 import type { DiskProfile } from './profile.ts';
-import { rootLayer, unpackRootLayer } from './root-layer.ts';
+import { rootLayer, runInRoot, unpackRootLayer } from './root-layer.ts';
 
 /** Makes the disk of a system that is installed on it, and returns the folder with `NAME.qcow2` and manifest. */
 export async function buildDisk(ctx: BuildContext, profile: DiskProfile): Promise<string> {
@@ -29,6 +30,7 @@ export async function buildDisk(ctx: BuildContext, profile: DiskProfile): Promis
     if (ctx.options.debug) await debugFiles(app);
     await run(['cp', '-r', '--preserve=mode,links', '--remove-destination', `${app}/.`, root], { signal });
     await systemFiles(root, profile, layout);
+    if (profile.withAgent) await installAgent(ctx, root);
     await fixTimes(root, signal);
   });
   await progress.step('Write the disk', () =>
@@ -73,6 +75,15 @@ async function systemFiles(root: string, profile: DiskProfile, layout: DiskLayou
 /** What update-grub reads when the running system installs another kernel: same command line, no waiting. */
 function defaultGrub(kernelCommandLine: readonly string[]): string {
   return `GRUB_DEFAULT=0\nGRUB_TIMEOUT=0\nGRUB_DISTRIBUTOR=Debian\nGRUB_CMDLINE_LINUX_DEFAULT=""\nGRUB_CMDLINE_LINUX="${kernelCommandLine.join(' ')}"\nGRUB_DISABLE_OS_PROBER=true\n`;
+}
+
+/** Installs the guest agent as on any desktop, so that dpkg knows it and a newer .deb replaces it. */
+async function installAgent(ctx: BuildContext, root: string): Promise<void> {
+  const name = 'flexdeploy-agent.deb';
+  await makeAgentDeb(ctx, join(root, name), 'none');
+  await runInRoot(ctx, root, ['dpkg', '--install', `/${name}`]);
+  for (const left of [name, 'var/log/dpkg.log', 'var/lib/dpkg/status-old', 'var/cache/ldconfig/aux-cache'])
+    await rm(join(root, left), { force: true });
 }
 
 /** No file is newer than the date of the build. Equal dates also tell systemd that its caches are up to date. */

@@ -83,6 +83,8 @@ export interface DiskProfile extends ProfileBase {
   kernelCommandLine: readonly string[];
   /** Size that the disk shows to the machine, in GiB. */
   diskGiB: number;
+  /** Installs the guest agent's .deb; what its window needs is among the packages (`WINDOW_PACKAGES`). */
+  withAgent?: true;
 }
 
 export type Profile = LiveProfile | DiskProfile;

@@ -1,4 +1,5 @@
 /** The sample desktop: a small, complete graphical Debian. An ordinary system that boots in a VM and, later, natively in a PC. */
+import { WINDOW_PACKAGES } from '../agent-files.ts';
 import { BOOT_PACKAGES, CORE_IMAGE_COMMAND } from '../disk-image.ts';
 import { INITRAMFS_COMMANDS } from '../disk-initramfs.ts';
 import { COMMON_PATH_EXCLUDES, COMMON_PATH_INCLUDES, type DiskProfile } from '../profile.ts';
@@ -68,7 +69,7 @@ export const desktop: DiskProfile = {
   // The screen is the main console; the serial line gets kernel messages that matter and a login.
   kernelCommandLine: ['console=ttyS0,115200', 'console=tty0', 'quiet', 'loglevel=3', 'vt.global_cursor_default=0'],
   root: {
-    packages: [...system, ...BOOT_PACKAGES, ...graphics, ...applications, ...appearance],
+    packages: [...system, ...BOOT_PACKAGES, ...graphics, ...applications, ...appearance, ...WINDOW_PACKAGES],
     firmware: [
       'firmware-amd-graphics',
       'firmware-intel-graphics',
@@ -105,6 +106,7 @@ export const desktop: DiskProfile = {
   overlays: ['desktop'],
   bundles: [],
   withNode: false,
+  withAgent: true,
   enable: [
     { unit: 'flexdeploy-desktop-session.service', wantedBy: 'graphical.target' },
     { unit: 'systemd-networkd.service', wantedBy: 'multi-user.target' },

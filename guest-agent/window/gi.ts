@@ -121,6 +121,7 @@ interface Gi {
     quark_from_string(text: string): number;
     set_prgname(name: string): void;
     Error: { new_literal(quark: number, code: number, message: string): object };
+    Bytes: new (data: Uint8Array) => object;
     Variant: new (signature: string, value: unknown) => object;
   };
   Gio: {
@@ -132,7 +133,7 @@ interface Gi {
     DBusExportedObject: { wrapJSObject(xml: string, object: object): ExportedObject };
     DataInputStream: new (properties: { base_stream: object }) => DataInputStream;
     File: { new_for_path(path: string): { load_contents(cancellable: null): [boolean, Uint8Array, string] } };
-    MemoryInputStream: { new_from_data(data: Uint8Array, destroy: null): object };
+    MemoryInputStream: { new_from_bytes(bytes: object): object };
     SocketClient: new () => SocketClient;
     UnixSocketAddress: { new: (path: string) => object };
     bus_watch_name(

@@ -130,6 +130,7 @@ class AgentWindow {
       const item = new MenuItem({ label });
       item.connect('activate', onPress);
       menu.append(item);
+      item.show();
       return item;
     };
     add(words.openWindow, () => this.open());

@@ -22,14 +22,18 @@ export interface PageViewOptions {
   onMessage(message: FromPage): void;
 }
 
+interface ScriptResult {
+  get_js_value(): { to_string(): string };
+}
+
 export class PageView {
   readonly widget: WebView;
 
   constructor({ folder, onReady, onMessage }: PageViewOptions) {
     const { UserContentManager, WebContext, WebView, CacheModel } = webkit();
     const manager = new UserContentManager();
-    manager.connect('script-message-received::agent', (_: never, result: { get_js_value(): object }) => {
-      const text = String(result.get_js_value().toString());
+    manager.connect('script-message-received::agent', (_: never, result: ScriptResult) => {
+      const text = result.get_js_value().to_string();
       if (text === 'ready') onReady();
       else onMessage(JSON.parse(text) as FromPage); // our own page; the service checks what reaches it
     });
@@ -57,7 +61,7 @@ function serve(request: SchemeRequest, folder: string): void {
   try {
     if (!/^[a-z-]+\.[a-z]+$/.test(name) || type === undefined) throw new Error(`no page ${name}`);
     const [, bytes] = Gio.File.new_for_path(`${folder}/${name}`).load_contents(null);
-    request.finish(Gio.MemoryInputStream.new_from_data(bytes, null), bytes.length, type);
+    request.finish(Gio.MemoryInputStream.new_from_bytes(new GLib.Bytes(bytes)), bytes.length, type);
   } catch (error) {
     request.finish_error(GLib.Error.new_literal(GLib.quark_from_string('flexdeploy-agent'), 1, String(error)));
   }

@@ -59,10 +59,7 @@ export class PanelIcon {
     const tray = new StatusIcon();
     tray.set_title(this.#options.title);
     tray.connect('activate', () => this.#options.onActivate());
-    tray.connect('popup-menu', () => {
-      this.#options.menu.show_all();
-      this.#options.menu.popup_at_pointer(null);
-    });
+    tray.connect('popup-menu', () => this.#options.menu.popup_at_pointer(null));
     return tray;
   }
 

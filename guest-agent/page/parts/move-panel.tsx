@@ -16,7 +16,7 @@ export function MovePanel({ status, words, asked, silent, onWish }: MovePanelPro
   const { move, place, can } = status;
   if (move) {
     return (
-      <section class="panel move">
+      <section class="panel move" key="moving">
         <Progress percent={move.percent} label={words.moving[move.to]} />
         <WishButton wish="cancelMove" can={can.cancelMove} {...{ words, asked, silent, onWish }} />
       </section>
@@ -24,7 +24,8 @@ export function MovePanel({ status, words, asked, silent, onWish }: MovePanelPro
   }
   const wish = place === 'server' ? 'moveHere' : 'moveToServer';
   return (
-    <section class="panel move">
+    // a key each: the button that is about to stop a move must not take over the focus of the one that began it
+    <section class="panel move" key={wish}>
       <WishButton
         wish={wish}
         can={can[wish]}
