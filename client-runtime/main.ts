@@ -87,7 +87,6 @@ async function wire(options: Options): Promise<Parts> {
     onFirstFrame: () => void status.reached('first-frame'),
   };
   const runtime = new Runtime({ outside, log, keyboards: KEYBOARDS, display });
-  if (pcHost) followHost(pcHost, runtime);
   const gid = await groupId('kiosk');
   const shell = new ShellSocket({
     path: options.shellSocket,
@@ -111,6 +110,7 @@ async function wire(options: Options): Promise<Parts> {
       loginReady();
     },
   });
+  if (pcHost) followHost(pcHost, runtime);
   return { options, config, runtime, shell, page, status, host: pcHost, stopping: new AbortController() };
 }
 
