@@ -5,11 +5,13 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { describeError, messageOf } from '#common/errors.ts';
 import { ensureDebianPackages } from '../../builder/debian-packages.ts';
+import { Deployment } from './deployment.ts';
 import { check } from './faults/checks.ts';
 import { FAULTS, type FaultName } from './faults/faults.ts';
 import { Random } from './faults/random.ts';
 import { World } from './faults/world.ts';
 import { ensureImages } from './images.ts';
+import { PROBE_NETWORK } from './probe.ts';
 import { assertRoom } from './room.ts';
 
 interface Flags {
@@ -20,10 +22,10 @@ interface Flags {
 
 /** What the person does when the fault strikes. */
 const ACTIONS = {
-  attach: (world: World) => world.attach(),
+  attach: (world: World) => world.attach(DISK),
   attachAnew: async (world: World) => {
     await world.forget();
-    await world.attach();
+    await world.attach(DISK);
   },
   moveToPc: (world: World) => world.move('pc'),
   moveToServer: (world: World) => world.move('server'),
@@ -37,6 +39,9 @@ const STRIKE_AFTER = [0, 9_000] as const;
 const HOLD = [1_000, 20_000] as const;
 /** Milliseconds after which a world that has not healed counts as not healed. */
 const HEAL_MS = 420_000;
+
+/** Serial number of the PC's disk. */
+const DISK = 'FAULTS-1';
 
 const result = { runs: 0, diverged: 0, lostWrites: 0, twoWriters: 0, notHealed: 0 };
 
@@ -99,15 +104,18 @@ async function main({ runs, seed, minutes }: Flags): Promise<void> {
   await ensureDebianPackages();
   await assertRoom({ memoryGiB: 8, diskGiB: 5, folder: '/var/tmp' });
   await ensureImages(['client', 'client-debug', 'server-debug', 'probe'], console.log);
-  const world = await World.open('faults', console.log);
+  const deployment = await Deployment.prepare('faults', { debug: true, network: PROBE_NETWORK });
   const random = new Random(seed);
   const until = minutes ? Date.now() + minutes * 60_000 : Number.POSITIVE_INFINITY;
   try {
+    const world = await deployment.lab.keepingEvidence(() =>
+      World.make(deployment, [{ serial: DISK, sizeMiB: 2048 }], console.log),
+    );
     for (let number = 1; number <= runs && Date.now() < until; number++) {
       if (!(await oneRun(world, random, number))) break;
     }
   } finally {
-    await world.close();
+    await deployment.close();
   }
 }
 

@@ -1,16 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Desktop, DiskIdentity } from '#common/protocol/client-server.ts';
-import { Deployment } from '../deployment.ts';
+import type { Disk } from '../command-line.ts';
+import type { Deployment } from '../deployment.ts';
 import { eventually } from '../eventually.ts';
 import { kiosk, kioskIs, logInRemotely } from '../kiosk-remote.ts';
 import type { Machine } from '../machine.ts';
-import { PROBE_NETWORK, ProbeListener } from '../probe.ts';
+import { ProbeListener } from '../probe.ts';
 
-const PERSON = { user: 'ana', password: 'flexdeploy' };
-const DESKTOP = 'probe-desk';
-/** Serial number of the PC's disk. */
-const DISK = 'FAULTS-1';
-
+export const PERSON = { user: 'ana', password: 'flexdeploy' };
+export const DESKTOP = 'probe-desk';
 /** A server, a PC with a disk, and a desktop that writes and tells what it wrote. */
 export class World {
   readonly deployment: Deployment;
@@ -30,56 +28,46 @@ export class World {
     return this.deployment.server;
   }
 
-  /** Ready: logged in at the PC, the desktop running on the server and writing. */
-  static async open(name: string, say: (line: string) => void): Promise<World> {
+  /**
+   * Sets everything up in a lab whose server is switched off: logged in at the PC, the desktop running on the server and
+   * writing. The deployment has to be in the network PROBE_NETWORK; what is made here goes when it is closed.
+   */
+  static async make(deployment: Deployment, disks: readonly Disk[], say: (line: string) => void): Promise<World> {
     const probe = await ProbeListener.open();
-    const deployment = await Deployment.prepare(name, { debug: true, network: PROBE_NETWORK });
     deployment.lab.cleanup.add('closing the listener', () => probe.close());
-    try {
-      return await deployment.lab.keepingEvidence(async () => {
-        say('booting the server');
-        await deployment.startServer();
-        await deployment.setUp();
-        const disks = [{ serial: DISK, sizeMiB: 2048 }];
-        const pc = await deployment.pc('pc', { debug: true, memoryMiB: 3072, disks });
-        await pc.start();
-        say('importing the probe desktop');
-        await deployment.importProbe();
-        await deployment.addPerson(PERSON.user, PERSON.password, DESKTOP, { image: 'probe', memoryMiB: 384 });
-        const { id } = await deployment.desktop(DESKTOP);
-        const world = new World(deployment, pc, probe, id);
-        say('logging in and starting the desktop');
-        await world.settle(600_000);
-        return world;
-      });
-    } catch (error) {
-      await deployment.close();
-      throw error;
-    }
-  }
-
-  close(): Promise<void> {
-    return this.deployment.close();
+    say('booting the server');
+    await deployment.startServer();
+    await deployment.setUp();
+    const pc = await deployment.pc('pc', { debug: true, memoryMiB: 3072, disks });
+    await pc.start();
+    say('importing the probe desktop');
+    await deployment.importProbe();
+    await deployment.addPerson(PERSON.user, PERSON.password, DESKTOP, { image: 'probe', memoryMiB: 384 });
+    const { id } = await deployment.desktop(DESKTOP);
+    const world = new World(deployment, pc, probe, id);
+    say('logging in and starting the desktop');
+    await world.settle(600_000);
+    return world;
   }
 
   desktop(): Promise<Desktop> {
     return this.deployment.desktop(DESKTOP);
   }
 
-  /** The PC's disk, as the PC itself tells the server at log-in. */
-  async disk(): Promise<DiskIdentity> {
+  /** The PC's disk with this serial number, as the PC itself told the server at log-in. */
+  async disk(serial: string): Promise<DiskIdentity> {
     const pcs = JSON.parse(await this.deployment.flexdeploy(['--json', 'pc', 'list'])) as {
       disks: (DiskIdentity & { name: string; removable: boolean })[];
     }[];
-    const disk = pcs.flatMap((p) => p.disks).find((d) => d.serial === DISK);
-    if (!disk) throw new Error(`the PC tells of no disk ${DISK}`);
-    const { serial, wwn, model, bytes } = disk;
+    const disk = pcs.flatMap((p) => p.disks).find((d) => d.serial === serial);
+    if (!disk) throw new Error(`the PC tells of no disk ${serial}`);
+    const { wwn, model, bytes } = disk;
     return { serial, wwn, model, bytes };
   }
 
   /** Keeps the desktop's disk on the PC too, as a person at the kiosk would; returns when they are the same. */
-  async attach(withinMs = 300_000): Promise<void> {
-    await kiosk(this.pc, { do: 'keepCopy', id: this.id, disk: await this.disk() });
+  async attach(serial: string, withinMs = 300_000): Promise<void> {
+    await kiosk(this.pc, { do: 'keepCopy', id: this.id, disk: await this.disk(serial) });
     await this.waitFor('in sync', withinMs, (d) => d.attachment?.state.kind === 'inSync');
   }
 
