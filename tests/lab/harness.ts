@@ -19,13 +19,16 @@ export interface LabTest {
 export async function labTest(
   t: Test,
   name: string,
-  options: { images: readonly ImageName[]; serverDebug?: boolean; memoryGiB: number },
+  options: { images: readonly ImageName[]; serverDebug?: boolean; memoryGiB: number; network?: string },
 ): Promise<LabTest> {
   await ensureDebianPackages();
   await assertRoom({ memoryGiB: options.memoryGiB, diskGiB: 5, folder: '/var/tmp' });
   // the accelerator is probed with the plain client's kernel
   await ensureImages([...new Set<ImageName>(['client', ...options.images])], (line) => t.comment(line));
-  const deployment = await Deployment.prepare(name, { debug: options.serverDebug ?? false });
+  const deployment = await Deployment.prepare(name, {
+    debug: options.serverDebug ?? false,
+    ...(options.network && { network: options.network }),
+  });
   t.setTimeout(0); // deadlines are in the chapters themselves
   t.teardown(() => deployment.close());
   let broken: string | undefined;

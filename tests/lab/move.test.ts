@@ -1,0 +1,140 @@
+/**
+ * The desktop follows the person: its disk is kept on the PC too, it moves there and back while it runs and writes, and
+ * comes through power cuts. The desktop is the probe, which tells about every record that it has safely written.
+ */
+import t, { type Test } from 'tap';
+import { check } from './faults/checks.ts';
+import { DESKTOP, PERSON, World } from './faults/world.ts';
+import { labTest } from './harness.ts';
+import { kiosk, kioskIs, logInRemotely } from './kiosk-remote.ts';
+import { backToList } from './kiosk-walk.ts';
+import { PROBE_NETWORK } from './probe.ts';
+
+const ROUNDS = 10;
+/** Seconds of the desktop's own clock between two records: more is a pause that a person would notice. */
+const LONGEST_PAUSE = 1;
+const DISK = 'PC-DISK-4711';
+const OTHER_DISK = 'PC-DISK-0815';
+
+const { deployment, chapter } = await labTest(t, 'move', {
+  images: ['client-debug', 'server-debug', 'probe'],
+  serverDebug: true,
+  memoryGiB: 9,
+  network: PROBE_NETWORK,
+});
+
+let made: World | undefined;
+function world(): World {
+  if (!made) throw new Error('the first chapter makes the world');
+  return made;
+}
+
+async function expectAllWell(t: Test): Promise<void> {
+  const { diverged, lostWrites, twoWriters } = await check(world());
+  t.same(diverged, [], 'both disks are the same');
+  t.same(lostWrites, [], 'every record that was told is on the disk');
+  t.same(twoWriters, [], 'the desktop runs once');
+}
+
+chapter('a desktop that writes runs on the server; the PC has two disks', async (t) => {
+  const disks = [
+    { serial: OTHER_DISK, sizeMiB: 512 },
+    { serial: DISK, sizeMiB: 2048 },
+  ];
+  made = await World.make(deployment, disks, (line) => t.comment(line));
+  t.equal((await world().desktop()).holder, undefined, 'the server holds it');
+});
+
+chapter('the kiosk offers the disks of this PC, with what is on them and why not', async (t) => {
+  const { pc, id } = world();
+  await backToList(pc);
+  await pc.display.clickText('Keep a copy');
+  await pc.display.waitForText(/Disks of this PC|overwritten/i, 60_000);
+  await pc.screenshot('1-disks');
+  const { screen } = await kiosk(pc);
+  if (screen.kind !== 'disks') throw new Error(`the kiosk shows ${screen.kind}`);
+  t.match(JSON.stringify(screen), /4711/);
+  t.match(JSON.stringify(screen), /0815/);
+  t.equal((await world().desktop()).attachment, undefined, `nothing is done to ${id} before the person has confirmed`);
+});
+
+chapter('the person confirms with the end of the serial number, and the copy is made', async (t) => {
+  const { pc } = world();
+  await pc.display.clickText('4711');
+  await pc.display.clickText('Use this disk');
+  await pc.display.waitForText(/last 4 characters/i, 60_000);
+  await pc.display.type('4711');
+  await pc.screenshot('2-confirm');
+  await pc.display.press('ret');
+  await world().waitFor('attached', 120_000, (d) => d.attachment !== undefined);
+  await world().waitFor('in sync', 300_000, (d) => d.attachment?.state.kind === 'inSync');
+  await pc.screenshot('3-in-sync');
+  await expectAllWell(t);
+});
+
+chapter(`it moves to the PC and back ${ROUNDS} times while it writes`, async (t) => {
+  for (let round = 1; round <= ROUNDS; round++) {
+    const before = Date.now();
+    await world().move('pc');
+    if (round === 1) await world().pc.screenshot('4-on-the-pc');
+    const onPc = world().probe.newest;
+    await world().waitFor('writing on the PC', 60_000, () => world().probe.newest > onPc);
+    await world().move('server');
+    const gap = world().probe.longestGap(before);
+    t.ok(gap < LONGEST_PAUSE, `round ${round}: the longest pause of the desktop was ${gap.toFixed(2)} s`);
+    await expectAllWell(t);
+  }
+});
+
+chapter('it moves at about a tenth of the first sync, and the rest follows', async (t) => {
+  await world().forget();
+  await deployment.flexdeploy(['limit', '2048']);
+  await kiosk(world().pc, { do: 'keepCopy', id: world().id, disk: await world().disk(DISK) });
+  await world().waitFor('syncing', 120_000, ({ attachment: a }) => a?.state.kind === 'syncing' && a.state.percent >= 8);
+  await world().move('pc');
+  const moved = await world().desktop();
+  t.equal(moved.attachment?.complete, false, 'not every block is on the PC yet');
+  await deployment.flexdeploy(['limit', 'none']);
+  await world().waitFor('in sync', 300_000, (d) => d.attachment?.state.kind === 'inSync');
+  await expectAllWell(t);
+});
+
+chapter('the PC holds it and loses the server: it goes on, and the server learns what was written', async (t) => {
+  const { probe, pc, server } = world();
+  await server.cutLink();
+  const then = probe.newest;
+  await kioskIs(pc, 'without a server', 120_000, (s) => JSON.stringify(s).includes('since'));
+  await server.healLink();
+  await world().waitFor('in sync again', 180_000, (d) => d.attachment?.state.kind === 'inSync' && probe.newest > then);
+  await expectAllWell(t);
+});
+
+chapter('the PC holds it and loses power: after the next log-in it goes on from the disk of the PC', async (t) => {
+  const { pc } = world();
+  t.ok((await world().desktop()).holder, 'the PC holds the desktop');
+  await pc.powerCut();
+  const refused = await deployment.flexdeploy(['desktop', 'start', DESKTOP]).then(
+    () => 'started',
+    (error: Error) => error.message,
+  );
+  t.not(refused, 'started', 'the server does not start its older copy');
+  await pc.start();
+  await logInRemotely(pc, PERSON);
+  await kiosk(pc, { do: 'openDesktop', id: world().id });
+  await world().waitFor('running on the PC', 300_000, (d) => d.holder !== undefined && d.state.kind === 'running');
+  await world().settle(300_000);
+  await pc.screenshot('5-after-the-power-cut');
+  await expectAllWell(t);
+});
+
+chapter('log-out brings it back to the server; on return only what changed is copied', async (t) => {
+  const { pc } = world();
+  await kiosk(pc, { do: 'logOut' });
+  await kioskIs(pc, 'at the login screen', 240_000, ({ screen }) => screen.kind === 'login');
+  t.equal((await world().desktop()).holder, undefined, 'the server holds it again');
+  t.equal((await world().desktop()).attachment, undefined, 'the PC has left');
+  await logInRemotely(pc, PERSON);
+  await kiosk(pc, { do: 'openDesktop', id: world().id });
+  await world().waitFor('in sync', 240_000, (d) => d.attachment?.state.kind === 'inSync');
+  await expectAllWell(t);
+});
