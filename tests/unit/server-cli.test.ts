@@ -7,16 +7,25 @@ import { run } from '#common/run.ts';
 import { hashFile, inspectImageFile, nameFromFile } from '../../server/cli/image-file.ts';
 import { duration, size, table } from '../../server/cli/output.ts';
 import { progressLine } from '../../server/cli/progress.ts';
-import { PASSWORD, startTestServer, type TestServer } from './server/start.ts';
+import { FakePc } from './server/fake-pc.ts';
+import { makeDesktop, makeImage, makeUser, PASSWORD, startTestServer, type TestServer } from './server/start.ts';
 
 const MAIN = fileURLToPath(new URL('../../server/cli/main.ts', import.meta.url));
 const ANY = Array.from({ length: 256 }, (_, i) => i);
 
 t.setTimeout(120_000);
 
-/** Runs `flexdeploy` as on the server itself, or with only what `login` saved (`elsewhere`). */
-async function flexdeploy(test: TestServer, args: string[], options: { input?: string; elsewhere?: boolean } = {}) {
+interface RunOptions {
+  input?: string;
+  /** With only what `login` saved. */
+  elsewhere?: boolean;
+  env?: Record<string, string>;
+}
+
+/** Runs `flexdeploy`, as on the server itself unless told. */
+async function flexdeploy(test: TestServer, args: string[], options: RunOptions = {}) {
   const env = {
+    ...options.env,
     XDG_CONFIG_HOME: join(test.folder, 'config'),
     FLEXDEPLOY_RUN: options.elsewhere ? '/nonexistent' : join(test.folder, 'run'),
   };
@@ -27,7 +36,7 @@ async function flexdeploy(test: TestServer, args: string[], options: { input?: s
 t.test('an administrator’s first day, on the server and from elsewhere', async (t) => {
   const test = await startTestServer();
   t.teardown(() => test.stop());
-  const ok = async (args: string[], options: { input?: string; elsewhere?: boolean } = {}) => {
+  const ok = async (args: string[], options: RunOptions = {}) => {
     const { code, stdout, stderr } = await flexdeploy(test, args, options);
     t.equal(code, 0, `flexdeploy ${args.join(' ')} ${stderr}`);
     return stdout;
@@ -87,6 +96,54 @@ t.test('exit codes tell scripts what went wrong', async (t) => {
   t.match(JSON.parse(wrong.stderr), { error: { code: 'not_found' } });
   t.equal(wrong.stdout, '');
   t.match((await flexdeploy(test, ['image', 'import', '--help'])).stdout, /Examples:/);
+});
+
+t.test('a desktop on a PC, from the command line', async (t) => {
+  const test = await startTestServer();
+  t.teardown(() => test.stop());
+  const root = await test.root();
+  await makeUser(root, 'ana');
+  await makeImage(root, 'debian-1');
+  const { id } = await makeDesktop(root, 'ana-desk', 'ana', 'debian-1');
+  const uuid = '11111111-2222-3333-4444-555555555555';
+  const pc = await FakePc.logIn(test, 'ana', uuid, 'lab-07');
+  await pc.connect(test);
+  const ok = async (args: string[], options: RunOptions = {}) => {
+    const { code, stdout, stderr } = await flexdeploy(test, args, options);
+    t.equal(code, 0, `${args.join(' ')}: ${stderr}`);
+    return stdout;
+  };
+  t.match(await ok(['pc', 'list']), /lab-07 +Test 954 MiB/);
+  t.match(await ok(['pc', 'show', 'lab-07']), /Disk +Test DISK-A 954 MiB\n/);
+  t.equal((await flexdeploy(test, ['pc', 'pin', 'lab-07', 'NOT-THERE'])).code, 1);
+  t.match(await ok(['pc', 'pin', 'lab-07', 'DISK-A']), /lab-07: DISK-A/);
+  t.match(await ok(['pc', 'limit', 'lab-07', '2048']), /2\.0 MiB\/s/);
+  t.match(await ok(['limit', '4096']), /4\.0 MiB\/s/);
+  t.match(await ok(['limit', 'none']), /no limit/);
+  const { port, caFingerprint } = test.server;
+  const env = {
+    FLEXDEPLOY_SERVER: `127.0.0.1:${port}`,
+    FLEXDEPLOY_CA: caFingerprint,
+    FLEXDEPLOY_TOKEN: pc.login.token,
+  };
+  const atPc = await flexdeploy(test, ['desktop', 'attach', 'ana-desk'], { env });
+  t.match(atPc.stdout, /ana-desk: server \+ lab-07/, atPc.stderr);
+  t.match(await ok(['desktop', 'pause', 'ana-desk']), /paused/);
+  t.match(await ok(['desktop', 'resume', 'ana-desk']), /going on/);
+  t.match(await ok(['desktop', 'limit', 'ana-desk', '100']), /at most 100 KiB\/s/);
+  t.match(await ok(['desktop', 'show', 'ana-desk']), /Kept on +lab-07, disk Test DISK-A/);
+  t.match(await ok(['desktop', 'list']), /server \+ lab-07/);
+  t.equal((await flexdeploy(test, ['desktop', 'move', 'ana-desk', 'pc'])).code, 6, 'not yet possible');
+  t.equal((await flexdeploy(test, ['desktop', 'move', 'ana-desk', 'moon'])).code, 2);
+  t.equal((await flexdeploy(test, ['desktop', 'reclaim', 'ana-desk', '--yes'])).code, 6, 'the server has it');
+  await test.hold(id, uuid);
+  t.match(await ok(['desktop', 'show', 'ana-desk']), /Runs on +lab-07 since .* \(hand-over 1\)/);
+  t.match((await flexdeploy(test, ['desktop', 'reclaim', 'ana-desk'])).stderr, /The copy of the server is|--yes/);
+  t.match(await ok(['desktop', 'reclaim', 'ana-desk', '--yes']), /was taken back from lab-07/);
+  t.match(await ok(['desktop', 'show', 'ana-desk']), /Put aside +The disk of lab-07 keeps its own copy of ana-desk/);
+  for (const command of ['attach', 'detach', 'pause', 'limit', 'move', 'reclaim']) {
+    t.match(await ok(['desktop', command, '--help']), /Examples:/);
+  }
 });
 
 t.test('files that are no disk images are refused before anything is sent', async (t) => {
