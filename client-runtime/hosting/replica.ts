@@ -1,4 +1,5 @@
 /** The PC's end of a desktop's DRBD resource: the guarded disk under it, its metadata in memory. */
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Drbd } from '#common/drbd/control.ts';
@@ -173,6 +174,7 @@ export class Replica {
 
 /** The RAM disk for the metadata, of the size that the kernel's command line asks for, and DRBD itself. */
 async function loadModules(): Promise<void> {
+  await mkdir('/run/lock', { recursive: true }); // drbdmeta's lock files; nothing else here wants the folder
   await run(['systemctl', 'start', 'flexdeploy-ramdisk.service'], { timeoutMs: 60_000 });
   await run(['modprobe', 'drbd'], { timeoutMs: 60_000 });
 }
