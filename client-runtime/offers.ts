@@ -35,8 +35,6 @@ function whyNotToServer(attachment: Attachment | undefined): Why | undefined {
 }
 
 function whyNotHere({ state }: Desktop, { state: sync, localHost }: Attachment): Why | undefined {
-  if (!localHost.possible) return { kind: 'told', text: localHost.reason ?? 'This PC cannot run the desktop' };
-  if (state.kind !== 'running') return { kind: 'notRunning' };
   switch (sync.kind) {
     case 'preparing':
     case 'disconnected':
@@ -47,8 +45,10 @@ function whyNotHere({ state }: Desktop, { state: sync, localHost }: Attachment):
     case 'paused':
     case 'inSync':
     case 'behind':
-      return undefined;
   }
+  if (state.kind !== 'running') return { kind: 'notRunning' };
+  if (!localHost.possible) return { kind: 'told', text: localHost.reason ?? 'this PC cannot run the desktop' };
+  return undefined;
 }
 
 /** A PC keeps one desktop, and a desktop is kept by one PC. */

@@ -2,7 +2,7 @@
 import type { Desktop } from '#common/protocol/client-server.ts';
 import type { Facts, SessionFact, Wanted } from './facts.ts';
 import { clock, percent } from './kiosk/page/texts/format.ts';
-import { said } from './kiosk/page/texts/said.ts';
+import { saidAlone } from './kiosk/page/texts/said.ts';
 import { TEXTS, type Texts } from './kiosk/page/texts/texts.ts';
 import type { KioskCommand, Language, Tab } from './kiosk/protocol.ts';
 import { offerOf } from './offers.ts';
@@ -87,7 +87,7 @@ function statusOf({ attachment }: Desktop, pc: string | undefined, texts: Texts,
 }
 
 function freshNotice({ notice }: Desktop, now: number, language: Language): string {
-  return notice && now - Date.parse(notice.at) < NOTICE_MS ? said(language, notice.text) : '';
+  return notice && now - Date.parse(notice.at) < NOTICE_MS ? saidAlone(language, notice.text) : '';
 }
 
 function actionOf(desktop: Desktop, session: SessionFact, texts: Texts): Pick<Tab, 'action'> {

@@ -169,18 +169,34 @@ function moveCases(desktops: Desktops): Record<string, Case> {
     'move-not-possible': {
       screen: desktops([
         desktop('maths', running, {
-          attachment: attached({ kind: 'inSync' }, { localHost: { possible: false, reason: 'This PC has no KVM' } }),
+          attachment: attached(
+            { kind: 'inSync' },
+            {
+              localHost: {
+                possible: false,
+                reason: 'this PC cannot run desktops: virtualisation is switched off, or missing',
+              },
+            },
+          ),
         }),
       ]),
-      en: ['Work on this PC', 'This PC has no KVM'],
-      pt: ['Trabalhar neste PC'],
+      en: ['Work on this PC', 'This PC cannot run desktops: virtualisation is switched off, or missing.'],
+      pt: ['Trabalhar neste PC', 'Este PC não consegue correr ambientes'],
     },
     'move-failed': {
       screen: desktops([
-        copying({ kind: 'inSync' }, { notice: { at: iso, text: 'The move did not work: the PC ran out of memory.' } }),
+        copying(
+          { kind: 'inSync' },
+          {
+            notice: {
+              at: iso,
+              text: 'maths could not be moved: nothing was copied any more. It goes on where it was.',
+            },
+          },
+        ),
       ]),
-      en: ['The move did not work', 'out of memory'],
-      pt: ['memory'],
+      en: ['maths could not be moved', 'It goes on where it was'],
+      pt: ['Não foi possível mudar maths: já nada era copiado. Continua onde estava.'],
     },
     'works-here': {
       screen: desktops([copying({ kind: 'inSync' }, { holder: held(HERE) }), OFF]),

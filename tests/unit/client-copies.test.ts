@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { Attachment, Desktop, Holder, KnownDisk, SyncState } from '#common/protocol/client-server.ts';
 import type { Facts, HereFact, SessionFact, Wanted } from '../../client-runtime/facts.ts';
+import { saidAlone } from '../../client-runtime/kiosk/page/texts/said.ts';
 import { offerOf } from '../../client-runtime/offers.ts';
 import { nextDeadline, nextSteps, type Step } from '../../client-runtime/plan.ts';
 import { kioskState } from '../../client-runtime/screen.ts';
@@ -473,7 +474,7 @@ t.test('the tab over a desktop', async (t) => {
   const lost = { session: having({ holder: holder() }, away), server: failedServer(NOW), here: RUNS_HERE };
   t.match(tab(lost), { notice: /^Server not reachable since \d\d:\d\d$/, status: /Go on working/ });
   const said = { at: new Date(NOW - 5000).toISOString(), text: 'The move did not work' };
-  t.equal(tab({ session: having({ attachment: attachment(), notice: said }) }).notice, 'The move did not work');
+  t.equal(tab({ session: having({ attachment: attachment(), notice: said }) }).notice, 'The move did not work.');
   t.equal(
     tab({ now: NOW + 30_000, session: having({ attachment: attachment(), notice: said }) }).notice,
     '',
@@ -498,4 +499,19 @@ t.test('our own picture that was just closed is nobody elsewhere', async (t) => 
   t.equal(viewers(NOW + 1000), 0);
   t.equal(viewers(NOW + 16_000), 1, 'but somebody who stays is');
   t.equal(nextDeadline(facts({ left: { desktop: ID, at: NOW } }), wanted()), NOW + 15_000);
+});
+
+t.test('what the server says is said in Portuguese too', async (t) => {
+  const pt = (text: string) => saidAlone('pt', text);
+  t.equal(pt('Opening the disk'), 'A abrir o disco.');
+  t.equal(
+    pt('ana-desk could not be moved: the connection to lab-7 was lost. It goes on where it was.'),
+    'Não foi possível mudar ana-desk: perdeu-se a ligação a lab-7. Continua onde estava.',
+  );
+  t.equal(pt('nothing was written: something new'), 'Nada foi escrito: something new.', 'what is not known stays');
+  t.equal(
+    pt('$1 {1} could not be moved: $2. It goes on where it was.'),
+    'Não foi possível mudar $1 {1}: $2. Continua onde estava.',
+  );
+  t.equal(saidAlone('en', 'the disk is gone'), 'The disk is gone.');
 });

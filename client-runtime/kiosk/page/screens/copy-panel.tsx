@@ -7,7 +7,7 @@ import { Button } from '../parts/button.tsx';
 import { Confirm } from '../parts/confirm.tsx';
 import { Track, type TrackProps } from '../parts/track.tsx';
 import { bytes, clock, estimate, percent, speed } from '../texts/format.ts';
-import { said } from '../texts/said.ts';
+import { said, saidAlone } from '../texts/said.ts';
 import type { Texts } from '../texts/texts.ts';
 
 /** Where a desktop is, its copy on a PC with what can be done about it, and its way from one to the other. */
@@ -177,7 +177,7 @@ function describe(state: SyncState, { texts, language, now }: Words): { title: s
       return {
         title: words.failed,
         more: [state.reason, state.hint ?? '']
-          .map((t) => said(language, t))
+          .map((t) => saidAlone(language, t))
           .join(' ')
           .trim(),
       };

@@ -6,7 +6,7 @@ import { Button } from '../parts/button.tsx';
 import { Dot } from '../parts/dot.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { memory } from '../texts/format.ts';
-import { said } from '../texts/said.ts';
+import { said, saidAlone } from '../texts/said.ts';
 import { whyText } from '../texts/why.ts';
 import { CopyPanel } from './copy-panel.tsx';
 
@@ -108,10 +108,10 @@ function PlaceActions({ desktop, offer }: { desktop: Desktop; offer: Offer }) {
 function StateMore({ desktop }: { desktop: Desktop }) {
   const { texts, language } = useKiosk();
   const { state, notice } = desktop;
-  if (notice && state.kind !== 'failed') return <p class="state-more notice">{said(language, notice.text)}</p>;
+  if (notice && state.kind !== 'failed') return <p class="state-more notice">{saidAlone(language, notice.text)}</p>;
   switch (state.kind) {
     case 'failed':
-      return <p class="state-more">{said(language, state.reason)}</p>;
+      return <p class="state-more">{saidAlone(language, state.reason)}</p>;
     case 'starting':
       return <p class="state-more">{said(language, state.step)}</p>;
     case 'running':

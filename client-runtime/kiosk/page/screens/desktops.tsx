@@ -6,7 +6,7 @@ import { Confirm } from '../parts/confirm.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { Message } from '../parts/message.tsx';
 import { localeOf } from '../texts/format.ts';
-import { said } from '../texts/said.ts';
+import { saidAlone } from '../texts/said.ts';
 import type { Texts } from '../texts/texts.ts';
 import { DesktopCard } from './desktop-card.tsx';
 
@@ -91,7 +91,7 @@ function NoticeMessage({ notice }: { notice: Notice }) {
       title={noticeTitle(texts, notice)}
       onDismiss={() => send({ do: 'dismissNotice' })}
     >
-      {'reason' in notice && <p>{said(language, notice.reason)}</p>}
+      {'reason' in notice && <p>{saidAlone(language, notice.reason)}</p>}
     </Message>
   );
 }

@@ -6,7 +6,7 @@ import { Button } from '../parts/button.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { Message } from '../parts/message.tsx';
 import { Spinner } from '../parts/spinner.tsx';
-import { said } from '../texts/said.ts';
+import { saidAlone } from '../texts/said.ts';
 import { DiskOption } from './disk-option.tsx';
 import { DiskQuestion } from './disk-question.tsx';
 
@@ -39,7 +39,7 @@ export function Disks({ screen }: { screen: Extract<Screen, { kind: 'disks' }> }
       </div>
       {problem !== undefined && (
         <Message kind="error" title={words.problem}>
-          <p>{said(language, problem)}</p>
+          <p>{saidAlone(language, problem)}</p>
         </Message>
       )}
       <DiskList disks={disks} busy={busy} chosen={chosen} onChoose={setChosen} />

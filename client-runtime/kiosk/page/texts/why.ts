@@ -1,5 +1,5 @@
 import type { Language, Why } from '../../protocol.ts';
-import { said } from './said.ts';
+import { saidAlone } from './said.ts';
 import type { Texts } from './texts.ts';
 
 /** Why something is not possible, in a sentence. */
@@ -7,7 +7,7 @@ export function whyText(texts: Texts, language: Language, why: Why): string {
   const words = texts.copies.why;
   switch (why.kind) {
     case 'told':
-      return said(language, why.text);
+      return saidAlone(language, why.text);
     case 'serverLost':
       return words.serverLost(why);
     case 'notRunning':
