@@ -5,14 +5,13 @@ import type {
   ChangeAttachment,
   Desktop,
   DesktopState,
-  DiskIdentity,
   MachineFacts,
   StartMove,
 } from '#common/protocol/client-server.ts';
-import type { Consent, HostNotice } from '#common/protocol/host-link.ts';
+import type { HostNotice } from '#common/protocol/host-link.ts';
 import type { Principal } from '../accounts/sessions.ts';
 import type { Database } from '../database/open.ts';
-import type { DesktopRow, PcRow, SessionRow } from '../database/schema.ts';
+import type { DesktopRow, PcRow } from '../database/schema.ts';
 import { readSetting } from '../database/settings.ts';
 import type { Hosting } from '../hosting.ts';
 import type { Hosts, RemoteHost } from '../hosts/hosts.ts';
@@ -20,12 +19,13 @@ import { withLimits } from '../hosts/limits.ts';
 import { hostedOf, recordOf } from '../inventory/record.ts';
 import { Movers } from '../moves/mover.ts';
 import { Problem } from '../problem.ts';
+import { consentFor, diskOfSession, MOVE_FIRST, pcSession } from './choose.ts';
 import { Pair, type PairContext } from './pair.ts';
 import { connected } from './plan.ts';
 import { asideText, whatIsLost } from './reclaim.ts';
 import { AttachmentStore, type PairRecord, sameDisk } from './store.ts';
 import { TIMING, type Timing } from './timing.ts';
-import { isPinned, pinnedDisks, stateOnPc, viewOf } from './view.ts';
+import { pinnedDisks, stateOnPc, viewOf } from './view.ts';
 
 export interface AttachmentsOptions {
   database: Database;
@@ -139,8 +139,9 @@ export class Attachments {
       if (wanted.limitKiBps !== undefined) await this.store.change(row.id, { limit_kibps: wanted.limitKiBps });
     } else {
       if (row.holder_pc !== null) throw new Problem('conflict', `${row.name} is on a PC now`, MOVE_FIRST);
-      const consent = await this.#consent(session, record, { ...wanted, disk });
       const before = await this.store.ofPc(session.pc);
+      const about = { session, disk, confirmed: wanted.confirmed, ofPc: before, desktop: row.id };
+      const consent = consentFor({ ...about, pc: this.#pcs.get(session.pc) });
       await this.store.attach({ desktop: row.id, pc: session.pc, disk, consent, limitKiBps: wanted.limitKiBps });
       for (const other of before) if (other.desktop !== row.id) (await this.#pair(other.desktop))?.kick(true);
     }
@@ -297,24 +298,6 @@ export class Attachments {
     return Math.max(pair.host?.lastContactAt ?? 0, seen ?? 0, row.holder_since ?? 0);
   }
 
-  async #consent(session: PcSession, { known }: PairRecord, wanted: Attach): Promise<Consent> {
-    const { disk, confirmed } = wanted;
-    const mine = known.find((a) => a.pc === session.pc && sameDisk(a, disk));
-    const others = (await this.store.ofPc(session.pc)).filter((a) => sameDisk(a, disk));
-    const aside = others.find((a) => a.aside_at !== null);
-    if (confirmed) return { kind: 'person', note: `confirmed by ${session.user} at this PC` };
-    if (aside) {
-      throw new Problem('conflict', `what is on this disk was put aside: ${aside.aside_text}`, {
-        hint: 'To overwrite it all the same, confirm at the PC.',
-      });
-    }
-    if (mine?.written === 1) return { kind: 'holdsThisDesktop' };
-    if (isPinned(this.#pcs.get(session.pc), disk)) return { kind: 'pinned' };
-    throw new Problem('conflict', 'nobody has said yet that this disk may be overwritten', {
-      hint: 'Confirm at the PC, or have an administrator pin the disk.',
-    });
-  }
-
   async #attached(row: DesktopRow): Promise<Pair> {
     const pair = await this.#needPair(row.id);
     const record = await pair.reload();
@@ -419,46 +402,4 @@ export class Attachments {
     this.#waiting.delete(id);
     for (const listener of this.#listeners) listener(id);
   }
-}
-
-const MOVE_FIRST = { hint: 'Move it to the server first.' };
-
-type PcSession = SessionRow & { pc: string; machine: string };
-
-function pcSession(principal: Principal, row: DesktopRow): PcSession {
-  if (principal.kind !== 'session' || principal.user !== row.owner) {
-    throw new Problem('forbidden', `only ${row.owner} can keep ${row.name} on a PC, from a session there`);
-  }
-  const { session } = principal;
-  if (session.tunnel_address === null || session.machine === null) {
-    throw new Problem('conflict', 'this is not the session of a PC', {
-      hint: 'Log in on a PC that was started from the FlexDeploy medium.',
-    });
-  }
-  if (session.pc === null) {
-    throw new Problem('conflict', 'this PC cannot be told from others: it has no UUID and no network card');
-  }
-  return session as PcSession;
-}
-
-/** The disk as the PC told it at its log-in. */
-function diskOfSession({ machine }: PcSession, wanted: DiskIdentity, row: DesktopRow): DiskIdentity {
-  const facts = JSON.parse(machine) as MachineFacts;
-  if (wanted.serial === '' && wanted.wwn === '') {
-    throw new Problem('conflict', 'this disk has neither a serial number nor a WWN, so it cannot be told from others');
-  }
-  const same = facts.disks.filter(
-    (d) => d.serial === wanted.serial && d.wwn === wanted.wwn && d.bytes === wanted.bytes,
-  );
-  const [disk] = same;
-  if (!disk) throw new Problem('conflict', 'this PC has no such disk', { hint: 'Log in again after changing disks.' });
-  if (same.length > 1) throw new Problem('conflict', 'this PC has two disks that cannot be told apart');
-  if (disk.removable) throw new Problem('conflict', 'this disk is removable');
-  if (disk.bytes < row.disk_bytes) {
-    throw new Problem(
-      'conflict',
-      `this disk is too small: it has ${disk.bytes} bytes, and ${row.name} ${row.disk_bytes}`,
-    );
-  }
-  return { serial: disk.serial, wwn: disk.wwn, model: disk.model, bytes: disk.bytes };
 }

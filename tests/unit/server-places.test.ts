@@ -55,6 +55,7 @@ t.test('a disk is chosen, synchronised, paused, limited, left, and remembered', 
   t.equal((configured?.args as { resource: string }).resource, args?.resource, 'the same text on both ends');
   t.match(test.hosting.peers.get(desktop.id), { address: '10.86.0.2', drbd: true, incoming: false });
   drbd({ replication: 'SyncSource', peerDisk: 'Inconsistent', outOfSyncKiB: 50 });
+  await settled();
   t.match((await show()).attachment?.state, { kind: 'syncing', to: 'pc', bytesLeft: 50 * 1024 });
   await pc.client.call({ method: 'PATCH', path: path(), body: { paused: true, limitKiBps: 500 } });
   await until(() => test.hosting.hostCalls.some((c) => c.call === 'pauseSync'));
