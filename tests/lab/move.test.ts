@@ -89,7 +89,7 @@ chapter(`it moves to the PC and back ${ROUNDS} times while it writes`, async (t)
 chapter('it moves at about a tenth of the first sync, and the rest follows', async (t) => {
   await world().forget();
   await deployment.flexdeploy(['limit', '2048']);
-  await kiosk(world().pc, { do: 'keepCopy', id: world().id, disk: await world().disk(DISK) });
+  await world().keepCopy(DISK);
   await world().waitFor('syncing', 120_000, ({ attachment: a }) => a?.state.kind === 'syncing' && a.state.percent >= 8);
   await world().move('pc');
   const moved = await world().desktop();

@@ -67,8 +67,15 @@ export class World {
 
   /** Keeps the desktop's disk on the PC too, as a person at the kiosk would; returns when they are the same. */
   async attach(serial: string, withinMs = 300_000): Promise<void> {
-    await kiosk(this.pc, { do: 'keepCopy', id: this.id, disk: await this.disk(serial) });
+    await this.keepCopy(serial);
     await this.waitFor('in sync', withinMs, (d) => d.attachment?.state.kind === 'inSync');
+  }
+
+  /** Chooses and confirms the disk; returns when the kiosk has taken it. */
+  async keepCopy(serial: string): Promise<void> {
+    await kiosk(this.pc, { do: 'chooseDisk', id: this.id });
+    await kioskIs(this.pc, 'showing its disks', 60_000, ({ screen }) => JSON.stringify(screen).includes(serial));
+    await kiosk(this.pc, { do: 'keepCopy', id: this.id, disk: await this.disk(serial) });
   }
 
   /** Gives the copy on the PC up. */
