@@ -98,9 +98,12 @@ export function said(language: Language, sentence: string): string {
   return sentence;
 }
 
+/** What a sentence may begin with besides a name, which stays as it is written. */
+const FIRST_WORD = /^(the|this|its?|nothing|nobody|an?|what|only|there|os?|as?|este|nada|já|perdeu-se)\s/;
+
 /** As a sentence of its own: what programs say of each other begins small and ends without a full stop. */
 export function saidAlone(language: Language, sentence: string): string {
   const text = said(language, sentence);
-  const whole = text.charAt(0).toLocaleUpperCase(language) + text.slice(1);
+  const whole = FIRST_WORD.test(text) ? text.charAt(0).toLocaleUpperCase(language) + text.slice(1) : text;
   return /[.!?…]$/.test(whole) || whole === '' ? whole : `${whole}.`;
 }
