@@ -253,7 +253,7 @@ function diskCases(): Record<string, Case> {
     },
     'disks-problem': {
       screen: disks({ problem: 'nothing was written: the disk is in use by something else' }),
-      en: ['That did not work', 'nothing was written'],
+      en: ['That did not work', 'Nothing was written'],
       pt: ['Não foi possível'],
     },
   };
