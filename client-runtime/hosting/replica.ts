@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { Drbd } from '#common/drbd/control.ts';
 import { messageOf, UserError } from '#common/errors.ts';
 import { allowDesktopUser } from '#common/hosting/device-access.ts';
+import { loadDrbd } from '#common/hosting/drbd-module.ts';
 import type { HostAnswer, HostArgs, SavedMetadata } from '#common/protocol/host-link.ts';
 import { run } from '#common/run.ts';
 import { checkFingerprint, makeFingerprint } from '../disks/fingerprint.ts';
@@ -176,7 +177,7 @@ export class Replica {
 async function loadModules(): Promise<void> {
   await mkdir('/run/lock', { recursive: true }); // drbdmeta's lock files; nothing else here wants the folder
   await run(['systemctl', 'start', 'flexdeploy-ramdisk.service'], { timeoutMs: 60_000 });
-  await run(['modprobe', 'drbd'], { timeoutMs: 60_000 });
+  await loadDrbd();
 }
 
 /** The device has its owner once udev has seen it. */

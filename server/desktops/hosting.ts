@@ -5,6 +5,7 @@ import { watchDrbd } from '#common/drbd/events.ts';
 import type { DrbdEnd } from '#common/drbd/resource.ts';
 import { messageOf, UserError } from '#common/errors.ts';
 import { allowDesktopUser } from '#common/hosting/device-access.ts';
+import { loadDrbd } from '#common/hosting/drbd-module.ts';
 import { desktopOwner, type Owner } from '#common/hosting/files.ts';
 import type { DesktopHost } from '#common/hosting/host.ts';
 import { type HostFacts, hostFacts, hostProblem } from '#common/hosting/host-facts.ts';
@@ -12,7 +13,6 @@ import { type Folders, idOfUnit, placesOf, UNITS } from '#common/hosting/places.
 import { logicalVolumes } from '#common/lvm/lvm.ts';
 import type { DesktopState, TunnelConfig, ViewerTicket } from '#common/protocol/client-server.ts';
 import type { DrbdStatus, HostNotice, MachineState } from '#common/protocol/host-link.ts';
-import { run } from '#common/run.ts';
 import { listUnits } from '#common/systemd/transient.ts';
 import { applyRules } from '../firewall/firewall.ts';
 import type { Opening } from '../firewall/ruleset.ts';
@@ -89,7 +89,7 @@ export class ServerHosting implements Hosting {
     const { log, folders } = options;
     const owner = await desktopOwner();
     await allowDesktopUser();
-    await run(['modprobe', 'drbd']).catch((err) => log.error({ err }, 'desktops cannot be opened without DRBD'));
+    await loadDrbd().catch((err) => log.error({ err }, 'desktops cannot be opened without DRBD'));
     const storage = await openStorage(options);
     if (storage.kind === 'ready') {
       const leftovers = await removeLeftovers();
