@@ -4,140 +4,16 @@ import { type AddressInfo, createServer as createTcpServer, type Server } from '
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import t from 'tap';
-import { PinnedClient } from '#common/http/pinned-client.ts';
-import type { MachineFacts, TunnelConfig } from '#common/protocol/client-server.ts';
-import type { KioskState, Screen, ShellCommand } from '../../client-runtime/kiosk/protocol.ts';
-import { Runtime } from '../../client-runtime/runtime.ts';
 import { ensureCertificates } from '../../server/certificates.ts';
 import { startServer } from '../../server/server.ts';
+import { pc, type Teardown } from './client/pc.ts';
 import { MemoryHosting } from './server/memory-hosting.ts';
-import { makeDesktop, makeImage, makeUser, PASSWORD, startTestServer, type TestServer } from './server/start.ts';
-
-const MACHINE: MachineFacts = {
-  uuid: '',
-  name: 'lab-7',
-  firmware: 'uefi',
-  secureBoot: false,
-  cpuModel: 'test',
-  cpus: 2,
-  kvm: false,
-  memoryKiB: 1024,
-  macs: [],
-  disks: [],
-  version: '0.1.0',
-};
-
-/** A PC whose server conversation is real; what it would do to its own machine is written down. */
-class Pc {
-  readonly log: string[] = [];
-  readonly shell: ShellCommand[] = [];
-  readonly done: string[] = [];
-  readonly screens: Screen[] = [];
-  tunnel: TunnelConfig | undefined;
-  readonly runtime: Runtime;
-
-  constructor(server: string | undefined, ca: string) {
-    const client = server === undefined ? undefined : new PinnedClient({ server, ca, connectTimeoutMs: 1000 });
-    this.runtime = new Runtime({
-      log: pino({ level: 'debug' }, { write: (line) => void this.log.push(line) }),
-      keyboards: ['us', 'pt'],
-      display: {
-        pcName: 'lab-7',
-        version: '0.1.0',
-        server,
-        serverName: undefined,
-        language: 'en',
-        keyboard: 'us',
-        configProblems: [],
-        loginProblem: undefined,
-        notice: undefined,
-      },
-      outside: {
-        client,
-        tellShell: (command) => {
-          this.shell.push(command);
-          return true;
-        },
-        machineFacts: async () => MACHINE,
-        host: undefined,
-        listDisks: async () => [],
-        confirmDisk: () => {},
-        forgetConfirmations: () => {},
-        tunnelUp: async (config) => {
-          this.tunnel = config;
-        },
-        tunnelDown: async () => {
-          this.tunnel = undefined;
-        },
-        setKeyboard: async (layout) => void this.done.push(`keyboard ${layout}`),
-        power: async (action) => void this.done.push(action),
-        publish: (state: KioskState) => void this.screens.push(state.screen),
-        onFirstFrame: () => void this.done.push('first frame'),
-      },
-    });
-    this.runtime.shellConnected(true);
-    this.runtime.networkIs({ kind: 'up', addresses: ['192.168.1.20'] });
-  }
-
-  get screen(): Screen {
-    return this.runtime.state.screen;
-  }
-
-  /** Waits, at most 8 s, until the screen is as told; returns it. */
-  async until<K extends Screen['kind']>(
-    kind: K,
-    fits: (screen: Extract<Screen, { kind: K }>) => boolean = () => true,
-  ): Promise<Extract<Screen, { kind: K }>> {
-    for (const end = Date.now() + 8_000; Date.now() < end; await sleep(10)) {
-      const { screen } = this;
-      if (screen.kind === kind && fits(screen as Extract<Screen, { kind: K }>))
-        return screen as Extract<Screen, { kind: K }>;
-    }
-    throw new Error(`waited for ${kind}, the screen is ${JSON.stringify(this.screen)}`);
-  }
-
-  async waitFor(what: string, condition: () => boolean): Promise<void> {
-    for (const end = Date.now() + 8_000; Date.now() < end; await sleep(10)) if (condition()) return;
-    throw new Error(`waited for ${what}`);
-  }
-
-  async logIn(user = 'maria', password = PASSWORD): Promise<void> {
-    await this.until('login', (s) => !s.busy);
-    this.runtime.command({ do: 'logIn', user, password });
-  }
-
-  /** From the list to a picture. */
-  async use(): Promise<void> {
-    const { desktops } = await this.until('desktops', (s) => s.desktops.length > 0);
-    const before = this.shell.length;
-    this.runtime.command({ do: 'openDesktop', id: desktops[0]?.id ?? '' });
-    await this.waitFor('openViewer', () => this.shell.slice(before).some((c) => c.do === 'openViewer'));
-    await this.picture();
-  }
-
-  async picture(): Promise<void> {
-    await this.waitFor('a viewer', () => this.runtime.facts.viewer.kind === 'opening');
-    this.runtime.shellSays({ event: 'viewerConnected' });
-    this.runtime.shellSays({ event: 'firstFrame' });
-    await this.until('inUse');
-  }
-}
-
-/** As much of a tap test as is needed to clean up after it. */
-interface Teardown {
-  teardown(fn: () => unknown): void;
-}
+import { makeDesktop, makeImage, makeUser, startTestServer, type TestServer } from './server/start.ts';
 
 async function listening(t: Teardown, server: Server): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => server.close());
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-function pc(t: Teardown, server: string | undefined, ca: string): Pc {
-  const made = new Pc(server, ca);
-  t.teardown(() => made.runtime.stop());
-  return made;
 }
 
 const NO_CA = `sha256:${'00'.repeat(32)}`;
