@@ -21,7 +21,7 @@ interface Flags {
 }
 
 const USUAL_PORT = 8900;
-const PERSON = { user: 'ana', password: 'flexdeploy', desktop: 'ana-desk' };
+const PERSON = { user: 'ana', password: 'flexdeploy', desktop: 'ana-desk', disk: 'DEMO-DISK-4711' };
 const RESULTS = 'out/demo';
 
 const EXAMPLES = `
@@ -84,7 +84,7 @@ class Demo {
   async #boot(): Promise<void> {
     const steps = this.#steps;
     await steps.run('check this machine', async () => {
-      await assertRoom({ memoryGiB: 7, diskGiB: 6, folder: '/var/tmp' });
+      await assertRoom({ memoryGiB: 9, diskGiB: 6, folder: '/var/tmp' });
       await ensureDebianPackages();
     });
     await steps.run('build what is missing', (detail) =>
@@ -95,7 +95,11 @@ class Demo {
     await steps.run('boot the server', () => deployment.startServer());
     await steps.run('make the administrator with the code on its console', () => deployment.setUp());
     const pc = await steps.run('boot a PC from the live image', async () => {
-      this.#pc = await deployment.pc('pc', { boot: 'cd' });
+      this.#pc = await deployment.pc('pc', {
+        boot: 'cd',
+        memoryMiB: 4096,
+        disks: [{ serial: PERSON.disk, sizeMiB: 8192, bus: 'sata' }],
+      });
       await this.#pc.start();
       return this.#pc;
     });

@@ -67,6 +67,42 @@ export async function typeInTerminal(pc: Machine, command: string, printed: RegE
   await pc.display.waitForText(printed, LIMITS.window);
 }
 
+/**
+ * From the list: has the desktop's disk kept on a disk of this PC, too. Chooses the disk by its serial number and confirms
+ * with the number's last four characters, as a person would.
+ */
+export async function keepCopy(
+  pc: Machine,
+  serial: string,
+  picture?: (name: string) => Promise<string>,
+): Promise<void> {
+  await pc.display.clickText('Keep a copy');
+  await pc.display.waitForText(/is overwritten/i, LIMITS.answer);
+  await picture?.('disks-of-the-pc');
+  await pc.display.clickText(serial);
+  await pc.display.clickText('Use this disk');
+  await pc.display.waitForText(/characters of its serial/i, LIMITS.answer);
+  await pc.display.type(serial.slice(-4));
+  await picture?.('disk-confirmed');
+  await pc.display.press('ret');
+  await pc.display.waitForText(LIST, LIMITS.answer);
+}
+
+/** Opens the agent's window in the sample desktop, from its terminal. */
+export async function openAgent(pc: Machine): Promise<void> {
+  await pc.display.press('meta_l-t');
+  await pc.display.waitForText(/user@/i, LIMITS.window);
+  await pc.display.type('flexdeploy-agent-window & exit\n', 60);
+  await pc.display.waitForText(/Your desktop runs on/i, LIMITS.window);
+}
+
+/** Moves the desktop by the agent's own button, and waits until its window says where it is. */
+export async function moveByAgent(pc: Machine, to: 'pc' | 'server'): Promise<void> {
+  await pc.display.clickText(to === 'pc' ? 'Work on this PC' : 'Work on the server');
+  const there = to === 'pc' ? /runs on this PC/i : /runs on the server/i;
+  await pc.display.waitForText(there, LIMITS.desktop);
+}
+
 /** Leaves the desktop for the list by the keys that the tab at the top shows. */
 export async function backToList(pc: Machine): Promise<void> {
   await pc.display.press('ctrl-alt-home');

@@ -1,5 +1,17 @@
+import type { Desktop } from '#common/protocol/client-server.ts';
 import type { Deployment } from '../deployment.ts';
-import { backToList, logIn, logOut, openDesktop, waitForDesktop, writeInEditor } from '../kiosk-walk.ts';
+import { eventually } from '../eventually.ts';
+import {
+  backToList,
+  keepCopy,
+  logIn,
+  logOut,
+  moveByAgent,
+  openAgent,
+  openDesktop,
+  waitForDesktop,
+  writeInEditor,
+} from '../kiosk-walk.ts';
 import type { Machine } from '../machine.ts';
 import type { Steps } from './steps.ts';
 
@@ -10,7 +22,7 @@ export async function walk(
   steps: Steps,
   deployment: Deployment,
   pc: Machine,
-  person: { user: string; password: string; desktop: string },
+  person: { user: string; password: string; desktop: string; disk: string },
 ): Promise<void> {
   let shots = 1;
   const picture = async (name: string) => {
@@ -41,6 +53,33 @@ export async function walk(
     await picture('as-it-was');
     await backToList(pc);
   });
+  await steps.run("keep a copy on this PC's disk, chosen and confirmed", async () => {
+    await keepCopy(pc, person.disk, picture);
+    await waitFor(deployment, person.desktop, 'being copied', (d) => d.attachment?.state.kind === 'syncing');
+    await picture('copying');
+  });
+  await steps.run('the copy is complete', async (detail) => {
+    await waitFor(deployment, person.desktop, 'in sync', (d) => {
+      const state = d.attachment?.state;
+      if (state?.kind === 'syncing') detail(`${Math.floor(state.percent)} %`);
+      return state?.kind === 'inSync';
+    });
+    await picture('in-sync');
+  });
+  await steps.run('move it to this PC with the agent in the desktop', async () => {
+    await openDesktop(pc);
+    await openAgent(pc);
+    await picture('agent-on-the-server');
+    await moveByAgent(pc, 'pc');
+    await waitFor(deployment, person.desktop, 'on the PC', (d) => d.holder !== undefined && !d.move);
+    await picture('agent-on-this-pc');
+  });
+  await steps.run('and back to the server', async () => {
+    await moveByAgent(pc, 'server');
+    await waitFor(deployment, person.desktop, 'on the server', (d) => d.holder === undefined && !d.move);
+    await picture('agent-back-on-the-server');
+    await backToList(pc);
+  });
   await steps.run('log out', async () => {
     await logOut(pc);
     await expectSession(deployment, person.user, false);
@@ -53,6 +92,11 @@ async function expectSession(deployment: Deployment, user: string, there: boolea
   if (sessions.some((s) => s.user === user) !== there) {
     throw new Error(`the server ${there ? 'knows no' : 'still has a'} session of ${user}`);
   }
+}
+
+/** Waits until the server says that a desktop is as wanted; minutes, since a first copy of gigabytes may be meant. */
+async function waitFor(deployment: Deployment, name: string, what: string, isSo: (desktop: Desktop) => boolean) {
+  await eventually(`the desktop is ${what}`, 15 * 60_000, async () => isSo(await deployment.desktop(name)));
 }
 
 async function expectState(deployment: Deployment, name: string, kind: string): Promise<void> {
