@@ -14,6 +14,12 @@ const LIMIT = 30_000;
 /** Milliseconds for what reads or writes all metadata, on a slow machine. */
 const METADATA_LIMIT = 120_000;
 
+/**
+ * Bytes. A resource that has never seen its peer cuts everything into pieces of 4 KiB, for the oldest peer there could
+ * be; all of ours take this much (DRBD_MAX_BIO_SIZE, protocol 100 and later).
+ */
+const LARGEST_REQUEST = 1024 ** 2;
+
 /** Answers of the kernel that say "that is so already" (drbd.h, enum drbd_ret_code). */
 const ALREADY = { paused: 132, notPaused: 133, attached: 124, connected: 125, unknownResource: 158 } as const;
 
@@ -60,7 +66,7 @@ export class Drbd {
 
   /** New, empty metadata: everything is out of sync, and this end has nothing that anybody wants. Wipes what was there. */
   async createMetadata(): Promise<void> {
-    await this.#adm(['create-md', '--force', this.name], { input: 'yes\nyes\n', timeoutMs: METADATA_LIMIT });
+    await this.#meta('create-md', `--peer-max-bio-size=${LARGEST_REQUEST}`);
   }
 
   /** Attaches disk and metadata, and connects if the text names a peer. */
@@ -136,13 +142,10 @@ export class Drbd {
 
   /** Writes metadata from {@link dumpMetadata} to the metadata device; the resource must be down. */
   async restoreMetadata(dump: string): Promise<void> {
-    const [minor, device] = await Promise.all([this.#ask('sh-minor'), this.#ask('sh-md-dev')]);
     const file = `${this.file}.metadata`;
     await writeFile(file, dump, { mode: 0o600 });
     try {
-      // the last word is a file: drbdadm has no such command, drbdmeta has
-      const argv = ['drbdmeta', '--force', minor, 'v08', device, 'flex-external', 'restore-md', file] as const;
-      await run([...argv], { input: 'yes\nyes\n', timeoutMs: METADATA_LIMIT });
+      await this.#meta('restore-md', file);
     } finally {
       await rm(file, { force: true });
     }
@@ -164,6 +167,13 @@ export class Drbd {
     const of = (host: string) => stdout.match(new RegExp(`${host} \\{\\s*address\\s+(\\w+) ([^;\\s]+);`));
     const [local, peer] = [of('_this_host'), of('_remote_host')];
     return local && peer ? [`${local[1]}:${local[2]}`, `${peer[1]}:${peer[2]}`] : undefined;
+  }
+
+  /** drbdmeta itself, for what drbdadm does not pass on. Asks nothing; the resource must be down. */
+  async #meta(...command: string[]): Promise<void> {
+    const [minor, device] = await Promise.all([this.#ask('sh-minor'), this.#ask('sh-md-dev')]);
+    const argv: [string, ...string[]] = ['drbdmeta', '--force', minor, 'v08', device, 'flex-external', ...command];
+    await run(argv, { input: 'yes\nyes\n', timeoutMs: METADATA_LIMIT });
   }
 
   async #ask(question: string): Promise<string> {

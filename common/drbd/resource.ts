@@ -35,11 +35,11 @@ export interface DrbdResource {
   secret: string;
   /** Most that a resync may send, KiB a second; no limit unless given. */
   limitKiBps?: number;
-  /** Resync in pieces of this many bytes, of which those that are all zero are not sent; off unless given. */
+  /** Resync in pieces of at most this many bytes, of which those that are all zero are not sent; off unless given. */
   discardGranularityBytes?: number;
   /**
-   * Compare by checksum before sending: for a disk that probably holds most of the data already. DRBD then does not
-   * skip zeros, so that `discardGranularityBytes` has no effect.
+   * Compare by checksum before sending: for a disk that probably holds most of the data already. Zeros that differ are
+   * sent like anything else then, and `discardGranularityBytes` is the size of what is compared.
    */
   compare?: boolean;
   /**
@@ -139,7 +139,7 @@ export function renderResource(resource: DrbdResource): string {
     rate: limitKiBps === undefined ? NO_LIMIT : `${number(limitKiBps, 1, 4_194_304, 'limit')}K`,
     minRate: limitKiBps === undefined ? '40M' : '0',
     granularity:
-      discardGranularityBytes === undefined || resource.compare
+      discardGranularityBytes === undefined
         ? ''
         : number(discardGranularityBytes, 4096, 1_048_576, 'discard granularity'),
     ends: [

@@ -47,7 +47,6 @@ t.test('limit, comparing, freezing', async (t) => {
   t.match(renderResource({ ...resource, limitKiBps: 5000 }), /resync-rate 5000K;\n\s+c-min-rate 0;/);
   const compare = renderResource({ ...resource, compare: true });
   t.match(compare, /csums-alg sha256;/);
-  t.notMatch(compare, /rs-discard-granularity/, 'DRBD does either');
   t.match(renderResource({ ...resource, freezeWithoutPeer: true }), /fencing resource-and-stonith;/);
 });
 
