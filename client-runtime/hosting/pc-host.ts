@@ -22,7 +22,7 @@ import type {
   MachineState,
 } from '#common/protocol/host-link.ts';
 import type { OpenGuarded } from '../disks/guard.ts';
-import { applyPcRules } from './firewall.ts';
+import { applyPcRules, applyTunnel } from './firewall.ts';
 import { HostLink } from './link.ts';
 import { type Attached, Memory } from './memory.ts';
 import { PcDesktop } from './pc-desktop.ts';
@@ -66,6 +66,7 @@ export class PcHost {
   /** The answer to the last detach: asked for again when the link was cut before it arrived. */
   #detached: { desktop: string; answer: HostAnswer<'detach'> } | undefined;
   #turn: Promise<unknown> = Promise.resolve();
+  #firewall: Promise<void> | undefined;
 
   constructor(options: PcHostOptions) {
     this.#options = options;
@@ -76,6 +77,8 @@ export class PcHost {
   /** Finds what is here from before our process started. */
   async start(): Promise<void> {
     const { log } = this.#options;
+    this.#firewall = this.#makeFirewall();
+    this.#firewall.catch((err) => log.error({ err }, 'no desktop can run on this PC'));
     const attached = await this.#memory.read();
     if (!attached) return;
     try {
@@ -88,6 +91,11 @@ export class PcHost {
       log.error({ err, desktop: attached.desktop.id }, 'the desktop on this PC could not be taken over');
     }
     this.#changed();
+  }
+
+  async #makeFirewall(): Promise<void> {
+    this.#owner ??= await desktopOwner();
+    await applyPcRules(this.#options.tunnelInterface, this.#owner.uid);
   }
 
   get state(): PcHostState {
@@ -196,7 +204,7 @@ export class PcHost {
       shutDown: ({ desktop }) => inTurn(desktop, (here) => here.shutDown()),
       startMachine: ({ desktop }) =>
         inTurn(desktop.id, async (here) => {
-          await this.#applyFirewall();
+          await this.#requireFirewall();
           await here.startMachine(desktop);
         }),
     };
@@ -247,7 +255,7 @@ export class PcHost {
   async #startIncoming(desktop: HostedDesktop): Promise<HostAnswer<'startIncoming'>> {
     const here = this.#one(desktop.id);
     if (!this.#tunnel) throw new UserError('this PC has no tunnel to the server');
-    await this.#applyFirewall();
+    await this.#requireFirewall();
     return await here.startIncoming(desktop, this.#tunnel.address);
   }
 
@@ -259,12 +267,11 @@ export class PcHost {
     return {};
   }
 
-  async #applyFirewall(): Promise<void> {
+  /** No machine starts without the rules that keep it in. */
+  async #requireFirewall(): Promise<void> {
     if (!this.#tunnel) throw new UserError('this PC has no tunnel to the server');
-    const { address, serverAddress } = this.#tunnel;
-    this.#owner ??= await desktopOwner();
-    const { tunnelInterface } = this.#options;
-    await applyPcRules({ tunnelInterface, address, serverAddress, desktopUser: this.#owner.uid });
+    await this.#firewall;
+    await applyTunnel(this.#tunnel);
   }
 
   #one(id: string): PcDesktop {

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { availableMiB, hostProblem, missingFlags } from '#common/hosting/host-facts.ts';
 import { CPU_MODEL } from '#common/qemu/machine.ts';
-import { renderPcRules } from '../../client-runtime/hosting/firewall.ts';
+import { renderPcRules, renderTunnel } from '../../client-runtime/hosting/firewall.ts';
 import { openingsFor } from '../../server/desktops/peers.ts';
 import { idOfResource, metadataBytes, serverEnd } from '../../server/desktops/replication.ts';
 
@@ -62,10 +62,11 @@ t.test('what the PC of a desktop may reach', async (t) => {
 });
 
 t.test("the PC's rules", async (t) => {
-  const rules = { tunnelInterface: 'flexdeploy0', address: '10.86.0.2', serverAddress: '10.86.0.1', desktopUser: 801 };
-  t.matchSnapshot(renderPcRules(rules));
-  t.throws(() => renderPcRules({ ...rules, address: '10.86.0.2 accept' }));
-  t.throws(() => renderPcRules({ ...rules, serverAddress: '' }));
-  t.throws(() => renderPcRules({ ...rules, tunnelInterface: 'wg0" accept' }));
-  t.throws(() => renderPcRules({ ...rules, desktopUser: 0 }), 'root is nobody to keep in');
+  t.matchSnapshot(renderPcRules('flexdeploy0', 801));
+  t.throws(() => renderPcRules('wg0" accept', 801));
+  t.throws(() => renderPcRules('wg0', 0), 'root is nobody to keep in');
+  const tunnel = { address: '10.86.0.2', serverAddress: '10.86.0.1' };
+  t.matchSnapshot(renderTunnel(tunnel));
+  t.throws(() => renderTunnel({ ...tunnel, address: '10.86.0.2 } accept' }));
+  t.throws(() => renderTunnel({ ...tunnel, serverAddress: '' }));
 });
