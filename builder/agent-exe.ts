@@ -4,7 +4,7 @@
  * manager needs, compiled by mingw-w64.
  */
 import { createHash } from 'node:crypto';
-import { cp, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { UserError } from '#common/errors.ts';
@@ -43,7 +43,7 @@ export async function makeAgentExe(ctx: BuildContext, output: string): Promise<v
   const postject = await npmPackage(ctx, POSTJECT);
   const work = await mkdtemp(join(ctx.workFolder, 'agent-exe-'));
   const blob = await makeBlob(ctx, work);
-  await cp(join(node, 'bin/node.exe'), output);
+  await writeFile(output, withoutSignature(await readFile(join(node, 'bin/node.exe'))), { mode: 0o755 });
   const { inject } = createRequire(import.meta.url)(join(postject, 'dist/api.js')) as Postject;
   await inject(output, RESOURCE, blob, { sentinelFuse: FUSE });
 }
@@ -86,6 +86,25 @@ async function makeBlob(ctx: BuildContext, work: string): Promise<Buffer> {
   await writeFile(join(work, 'sea.json'), JSON.stringify(config));
   await run([process.execPath, '--experimental-sea-config', join(work, 'sea.json')], { signal: ctx.signal });
   return readFile(config.output);
+}
+
+/**
+ * Node's own signature does not fit a program with something else inside, and a wrong one is worse than none: its
+ * table (the last thing in the file) and the entry in the header go. Whoever gives the program away signs it anew.
+ * https://learn.microsoft.com/windows/win32/debug/pe-format#optional-header-data-directories-image-only
+ */
+export function withoutSignature(exe: Buffer): Buffer {
+  const optionalHeader = exe.readUInt32LE(0x3c) + 24;
+  const PE32_PLUS = 0x20b;
+  if (exe.readUInt16LE(optionalHeader) !== PE32_PLUS) throw new Error('not a 64-bit Windows program');
+  const certificateTable = optionalHeader + 112 + 4 * 8;
+  const offset = exe.readUInt32LE(certificateTable);
+  const size = exe.readUInt32LE(certificateTable + 4);
+  if (size === 0) return exe;
+  if (offset + size !== exe.length) throw new Error('the signature is not at the end of the program');
+  const bare = Buffer.from(exe.subarray(0, offset));
+  bare.writeBigUInt64LE(0n, certificateTable);
+  return bare;
 }
 
 /** The blob's format belongs to one version of Node. */

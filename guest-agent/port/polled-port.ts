@@ -1,13 +1,16 @@
 /**
  * The port in Linux: a character device that is opened non-blocking and asked again and again. Node has no events for such
  * devices, and a read that blocks would keep a thread, and the process at its end, for as long as the host is silent.
- * Asking costs some microseconds, ten times a second.
+ * Asking costs some microseconds: ten times a second while the two are talking, less when they are not.
  */
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import { messageOf } from '#common/errors.ts';
 import { FRAMES_WAITING, type GuestPort, type PortEvents, type PortState, REOPEN_MS } from './guest-port.ts';
 
 const POLL_MS = 100;
+/** When nothing was said for {@link TALK_MS}, ms. */
+const POLL_QUIET_MS = 400;
+const TALK_MS = 3_000;
 /** While nobody is at the other end, ms. */
 const POLL_AWAY_MS = 500;
 const CHUNK = 16 * 1024;
@@ -22,6 +25,8 @@ export class PolledPort implements GuestPort {
   #timer: NodeJS.Timeout | undefined;
   #waiting: Uint8Array[] = [];
   #state: PortState['kind'] | undefined;
+  /** When bytes last went either way, ms of `performance.now()`. */
+  #talkedAt = 0;
 
   constructor(path: string) {
     this.#path = path;
@@ -78,10 +83,11 @@ export class PolledPort implements GuestPort {
       }
       this.#say({ kind: 'open' });
       if (got === undefined) break;
+      this.#talkedAt = performance.now();
       this.#events?.onBytes(Uint8Array.from(this.#buffer.subarray(0, got)));
     }
     this.#send(fd);
-    return POLL_MS;
+    return performance.now() - this.#talkedAt < TALK_MS ? POLL_MS : POLL_QUIET_MS;
   }
 
   #send(fd: number): void {

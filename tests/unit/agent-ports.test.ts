@@ -1,0 +1,71 @@
+/** The two kinds of port on a FIFO, which gives back what was written to it: a line whose other end echoes. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t from 'tap';
+import { encodeFrame, FrameDecoder } from '#common/agent/framing.ts';
+import { run } from '#common/run.ts';
+import type { GuestPort, PortState } from '../../guest-agent/port/guest-port.ts';
+import { PolledPort } from '../../guest-agent/port/polled-port.ts';
+import { TurnPort } from '../../guest-agent/port/turn-port.ts';
+
+async function on(t: { teardown(fn: () => unknown): void }, make: (path: string) => GuestPort) {
+  const folder = await mkdtemp(join(tmpdir(), 'flexdeploy-test-'));
+  const path = join(folder, 'port');
+  const port = make(path);
+  const decoder = new FrameDecoder();
+  const states: PortState['kind'][] = [];
+  const got: unknown[] = [];
+  port.start({
+    onState: ({ kind }) => states.push(kind),
+    onBytes: (bytes) => {
+      for (const found of decoder.push(bytes)) if (found.kind === 'message') got.push(found.value);
+    },
+  });
+  t.teardown(async () => {
+    port.close();
+    await rm(folder, { recursive: true });
+  });
+  const until = async (condition: () => boolean) => {
+    for (let i = 0; i < 1000 && !condition(); i++) await sleep(10);
+    return condition();
+  };
+  return { path, port, states, got, until };
+}
+
+for (const [name, make] of [
+  ['polled (Linux)', (path: string) => new PolledPort(path)],
+  ['taking turns (Windows)', (path: string) => new TurnPort(path)],
+] as const) {
+  t.test(`${name}: a port that comes later is found, and carries frames whole`, async (t) => {
+    const { path, port, states, got, until } = await on(t, make);
+    t.ok(await until(() => states.includes('missing')));
+    await run(['mkfifo', path]);
+    t.ok(await until(() => states.at(-1) === 'open'), states.join());
+    const frames = [1, 2, 3].map((n) => ({ n, text: 'ç'.repeat(n * 2000) }));
+    for (const frame of frames) port.write(encodeFrame(frame));
+    await until(() => got.filter((m) => (m as { n?: number }).n !== undefined).length >= 3);
+    t.same(
+      got.filter((m) => (m as { n?: number }).n !== undefined),
+      frames,
+    );
+  });
+}
+
+t.test('polled: a host that does not read costs old frames, not memory, and new ones come whole', async (t) => {
+  const { path, port, states, got, until } = await on(t, (p) => new PolledPort(p));
+  await run(['mkfifo', path]);
+  t.ok(await until(() => states.at(-1) === 'open'));
+  // more than a pipe holds (64 KiB), all in one turn of the event loop: nobody reads meanwhile
+  for (let n = 0; n < 60; n++) port.write(encodeFrame({ n, text: 'x'.repeat(8000) }));
+  await until(() => got.some((m) => (m as { n: number }).n === 59));
+  const numbers = got.map((m) => (m as { n: number }).n);
+  t.equal(numbers.at(-1), 59, 'the newest is there');
+  t.ok(numbers.length < 40, `${numbers.length} of 60`);
+  t.same(
+    numbers,
+    numbers.toSorted((a, b) => a - b),
+    'in order',
+  );
+});
