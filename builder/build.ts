@@ -8,7 +8,7 @@ import { type BuildContext, SOURCE_DATE_EPOCH } from './context.ts';
 import { debugFiles } from './debug-layer.ts';
 import { type Layer, makeInitrd } from './initrd.ts';
 import { makeIso } from './iso.ts';
-import { installKernelModules } from './kernel-modules.ts';
+import { installKernelModules, type ModuleChoice } from './kernel-modules.ts';
 import type { LiveProfile } from './profile.ts';
 import { rootLayer } from './root-layer.ts';
 import { folderLayer, nodeLayer } from './small-layers.ts';
@@ -22,10 +22,11 @@ const ROOT_LEVEL = 15;
 /** Makes the live system and returns the folder with ISO, kernel, initrd and manifest. */
 export async function buildLive(ctx: BuildContext, profile: LiveProfile): Promise<string> {
   const boot = await bootFiles(ctx);
+  const modules = wantedModules(profile, ctx.options.firmware);
   const root = await rootLayer(ctx, profile.root, {
-    key: { kernel: boot.kernelVersion, packages: boot.packages, modules: profile.modules, level: ROOT_LEVEL },
+    key: { kernel: boot.kernelVersion, packages: boot.packages, modules, level: ROOT_LEVEL },
     level: ROOT_LEVEL,
-    work: (tree) => installKernelModules(ctx, boot, profile.modules, tree),
+    work: (tree) => installKernelModules(ctx, boot, modules, tree),
   });
   const layers: Layer[] = [{ name: '00-root', squashfs: root.squashfs }];
   if (profile.withNode) layers.push({ name: '05-node', squashfs: await nodeLayer(ctx, stageNode) });
@@ -47,4 +48,9 @@ export async function buildLive(ctx: BuildContext, profile: LiveProfile): Promis
     layers,
     date: SOURCE_DATE_EPOCH,
   });
+}
+
+function wantedModules({ modules }: LiveProfile, firmware: boolean): ModuleChoice {
+  const { keep, drop, needFirmware } = modules;
+  return { keep, drop: firmware ? drop : [...drop, ...needFirmware] };
 }

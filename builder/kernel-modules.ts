@@ -6,6 +6,9 @@ import type { BootFiles } from './boot-files.ts';
 import type { BuildContext } from './context.ts';
 import type { KernelModules } from './profile.ts';
 
+/** What to install: patterns relative to /lib/modules/VERSION/kernel. */
+export type ModuleChoice = Pick<KernelModules, 'keep' | 'drop'>;
+
 /**
  * Copies the modules, unpacked (the squashfs packs them, and loading is faster) with their signatures, and runs depmod.
  * @param root a root tree with kmod in it
@@ -13,7 +16,7 @@ import type { KernelModules } from './profile.ts';
 export async function installKernelModules(
   ctx: BuildContext,
   boot: BootFiles,
-  choice: KernelModules,
+  choice: ModuleChoice,
   root: string,
 ): Promise<void> {
   const version = boot.kernelVersion;
@@ -49,7 +52,7 @@ export function moduleDepends(module: Buffer): string[] {
  * The paths to install, sorted: those that match a `keep` and no `drop` pattern (relative to `kernel/`), and all that they need.
  * @param needs path of each module -> names of the modules that it needs
  */
-export function chooseModules(needs: ReadonlyMap<string, readonly string[]>, choice: KernelModules): string[] {
+export function chooseModules(needs: ReadonlyMap<string, readonly string[]>, choice: ModuleChoice): string[] {
   const byName = new Map([...needs.keys()].map((path) => [moduleName(path), path]));
   const chosen = new Set<string>();
   const add = (path: string) => {

@@ -67,6 +67,8 @@ interface ProfileBase {
 export interface KernelModules {
   keep: readonly string[];
   drop: readonly string[];
+  /** Drivers that do nothing without the profile's firmware: dropped too unless it is installed. */
+  needFirmware: readonly string[];
 }
 
 /** A system that lives in its initrd: ISO, kernel, initrd. */

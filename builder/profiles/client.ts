@@ -279,5 +279,7 @@ export const client: LiveProfile = {
       'net/{sunrpc,rxrpc,sched,wireless,x25,lapb,llc,phonet,caif,kcm,decnet,dsa,bridge/netfilter,netfilter/ipvs,netfilter/ipset,nsh,vmw_vsock,key,xfrm}/**',
       '**/*test*.ko',
     ],
+    // cards of AMD since 2015, and Intel's newest: their drivers give up without it
+    needFirmware: ['drivers/gpu/drm/{amd,xe}/**'],
   },
 };
