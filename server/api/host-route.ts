@@ -8,12 +8,11 @@ import type { Services } from './services.ts';
 import type { TypedApp } from './typed.ts';
 
 /**
- * Milliseconds between two pings of a PC, and of silence after which its link is dead. A dead link is a desktop that
- * cannot be moved and a state that is out of date, so this is quicker than the event stream; DRBD's own link does not
- * depend on it.
+ * Milliseconds between two pings of a PC, and of silence after which its link is dead. A PC that starts or receives a
+ * desktop may have no time for us for a while; and that the network is gone, DRBD notices sooner (see the movers).
  */
 const PING_MS = 5_000;
-const SILENCE_MS = 15_000;
+const SILENCE_MS = 30_000;
 /** More than this unread by a PC, and it is hung up on. The largest call is an `attach` with saved metadata. */
 const MAX_UNSENT_BYTES = 64 * 1024 * 1024;
 /** WebSocket close code (ours are 4000 and up): the link is over, see the reason. */

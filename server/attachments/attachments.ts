@@ -329,7 +329,9 @@ export class Attachments {
   }
 
   #notice(notice: HostNotice, from: RemoteHost | undefined): void {
-    this.#pairs.get(notice.desktop)?.heard(notice, from);
+    const pair = this.#pairs.get(notice.desktop);
+    pair?.heard(notice, from);
+    if (pair && !from && notice.notice === 'drbd' && !connected(notice.status)) this.#movers.disksParted(pair);
   }
 
   async #linkChanged(host: RemoteHost): Promise<void> {

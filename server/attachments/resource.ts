@@ -27,7 +27,7 @@ export function withPc({ desktop, attachment }: PairRecord): boolean {
   return desktop.holder_pc !== null || attachment !== undefined;
 }
 
-/** The text for both ends; undefined while the PC's address is not known, so that nothing is changed then. */
+/** The text for both ends; undefined as long as the PC's address is not known, so that nothing is changed then. */
 export async function resourceText(
   pair: Pair,
   record: PairRecord,
@@ -46,12 +46,13 @@ export async function resourceText(
   if (!withPc(record) || shutOut) {
     return renderResource({ ...common, pc: undefined, protocol: 'A', twoPrimaries: false, secret: NO_SECRET });
   }
-  if (!host?.address || !row) return undefined;
+  const address = host?.lastAddress;
+  if (address === undefined || !row) return undefined;
   const incomplete = desktop.holder_pc !== null && desktop.holder_complete === 0;
   const limitKiBps = await pair.context.limitOf(record);
   return renderResource({
     ...common,
-    pc: { address: host.address, port: DRBD_PORT_BASE + desktop.minor, ...PC_END },
+    pc: { address, port: DRBD_PORT_BASE + desktop.minor, ...PC_END },
     secret: row.secret,
     protocol: mode.kind === 'move' || incomplete ? 'C' : 'A',
     twoPrimaries: mode.kind === 'move',

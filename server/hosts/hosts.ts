@@ -32,6 +32,8 @@ export interface RemoteHost extends DesktopHost, HostKey {
   readonly name: string;
   /** Address inside the tunnel; undefined without a link. */
   readonly address: string | undefined;
+  /** The same, or the one of its last link: its DRBD may still be there. */
+  readonly lastAddress: string | undefined;
   /** Milliseconds since the epoch: the last time anything was heard; undefined before the first link. */
   readonly lastContactAt: number | undefined;
   /** Grows with every link: whatever was known of the PC before has to be asked anew. */
@@ -45,6 +47,7 @@ interface Entry {
   session: string | undefined;
   wire: Wire | undefined;
   address: string | undefined;
+  lastAddress: string | undefined;
   lastContactAt: number | undefined;
   links: number;
   notices: Set<(notice: HostNotice) => void>;
@@ -93,6 +96,7 @@ export class Hosts {
     });
     const { wire, address, sessionId, pcName } = wanted;
     Object.assign(entry, { link, wire, address, session: sessionId, name: pcName, links: entry.links + 1 });
+    entry.lastAddress = address;
     entry.lastContactAt = this.#now();
     this.#tell(entry.host);
     return {
@@ -138,7 +142,8 @@ export class Hosts {
     const entry: Omit<Entry, 'host'> = {
       key: { pc, user },
       name: pc,
-      ...{ link: undefined, session: undefined, wire: undefined, address: undefined, lastContactAt: undefined },
+      ...{ link: undefined, session: undefined, wire: undefined, address: undefined, lastAddress: undefined },
+      lastContactAt: undefined,
       links: 0,
       notices: new Set(),
     };
@@ -171,6 +176,9 @@ function remoteHost(entry: Omit<Entry, 'host'>): RemoteHost {
     },
     get address() {
       return entry.address;
+    },
+    get lastAddress() {
+      return entry.lastAddress;
     },
     get lastContactAt() {
       return entry.lastContactAt;

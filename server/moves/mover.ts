@@ -69,6 +69,13 @@ export class Movers {
     running?.abort.abort(new UserError(`the connection to ${pair.host?.name ?? 'the PC'} was lost`));
   }
 
+  /** The disks have lost each other: the first sign that the way between the two is gone. */
+  disksParted(pair: Pair): void {
+    const running = this.#running.get(pair.id);
+    if (running?.phase !== 'copyingMemory' && running?.phase !== 'switchingOver') return;
+    running.abort.abort(new UserError('the disks of server and PC lost each other'));
+  }
+
   close(): void {
     for (const { abort } of this.#running.values()) abort.abort(new UserError('the server is stopping'));
   }
