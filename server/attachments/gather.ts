@@ -5,7 +5,7 @@ import type { AttachmentFact, PairFacts, PcFact, StrangerFact } from './facts.ts
 import type { Pair } from './pair.ts';
 import type { End } from './plan.ts';
 import { openingsFor, resourceText, withPc } from './resource.ts';
-import type { PairRecord } from './store.ts';
+import { type PairRecord, sameDisk } from './store.ts';
 
 /** What is true of a desktop and its PC now: the database, what the server's end says, and what the PC answers. */
 export async function gatherFacts(pair: Pair, record: PairRecord): Promise<PairFacts> {
@@ -70,6 +70,7 @@ async function attachmentFact(pair: Pair, record: PairRecord): Promise<Attachmen
   return {
     wanted: row.wanted,
     renew: row.renew === 1,
+    otherDisk: memory.pcAttached !== undefined && !sameDisk(row, memory.pcAttached.disk),
     paused: row.paused === 1,
     pausedNow: memory.pausedNow ?? /^PausedSync/.test(replication),
     diskThere: await pair.context.diskThere(record),

@@ -131,8 +131,9 @@ function diskSteps(facts: PairFacts): Step[] {
   if (!attachment || !pc) return [];
   if (pc.attached && !pc.mine) return []; // it has another desktop's disk, which is detached first
   if (pc.attached) {
-    const leaves = attachment.wanted === 'detached' || attachment.renew;
-    if (leaves && holder.kind === 'server') return [{ do: 'detach', save: !attachment.renew && cleanlyLeft(pc) }];
+    const anew = attachment.renew || attachment.otherDisk;
+    const leaves = attachment.wanted === 'detached' || anew;
+    if (leaves && holder.kind === 'server') return [{ do: 'detach', save: !anew && cleanlyLeft(pc) }];
     return completeNow(facts, pc) ? [{ do: 'markComplete' }] : [];
   }
   if (holder.kind === 'pc') return returnSteps(facts, holder.complete);

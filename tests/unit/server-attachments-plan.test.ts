@@ -16,7 +16,7 @@ const SAME = { wanted: 'text', server: 'text', pc: 'text' };
 const AT_REST: PairFacts = {
   holder: { kind: 'server' },
   generation: 2,
-  attachment: { wanted: 'attached', renew: false, paused: false, pausedNow: false, diskThere: true },
+  attachment: { wanted: 'attached', renew: false, otherDisk: false, paused: false, pausedNow: false, diskThere: true },
   pc: pc({}),
   strangers: [],
   server: { machine: RUNNING, drbd: { ...DRBD, role: 'Primary' }, reconnect: false, discarded: false },
@@ -74,6 +74,11 @@ t.test('a PC leaves: what it knows is kept only when nothing wrote there', async
   t.same(planned({ attachment, ...without }), [], 'it has left');
   t.same(planned({ attachment, pc: undefined }), [], 'it has no link: later');
   t.same(planned({ attachment, ...ON_PC }), [], 'never while it holds the desktop');
+});
+
+t.test('another disk of the same PC was chosen: the first one is left before', async (t) => {
+  const attachment = { ...AT_REST.attachment, otherDisk: true } as PairFacts['attachment'];
+  t.same(planned({ attachment }), ['detach']);
 });
 
 t.test('texts that differ are told to each end; ends that refuse each other try again when it is time', async (t) => {

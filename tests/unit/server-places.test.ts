@@ -172,6 +172,33 @@ t.test(
   },
 );
 
+t.test('another disk, and another desktop, on the same PC: what is there is left first', async (t) => {
+  const pc = await FakePc.logIn(test, 'ana', ONE);
+  await pc.connect(test);
+  await attach(pc);
+  await until(() => pc.names().includes('attach'));
+  await attach(pc, DISK_B);
+  await until(() => pc.names().filter((n) => n === 'attach').length === 2);
+  t.equal(
+    pc
+      .names()
+      .filter((n) => n !== 'configure')
+      .join(),
+    'attach,detach,attach',
+  );
+  t.match(await show(), { attachment: { disk: DISK_B } });
+  const other = await makeDesktop(root, 'ana-other', 'ana', 'debian-1');
+  const body = { disk: DISK_B, confirmed: true };
+  await pc.client.call({ method: 'PUT', path: `/desktops/${other.id}/attachment`, body });
+  await until(() => pc.attached === other.id);
+  await settled();
+  t.notOk((await show()).attachment);
+  t.notOk((await show()).knownDisks, 'what was on the disk is not there any more');
+  await test.hold(other.id, ONE);
+  const { message } = await refusal(attach(pc));
+  t.match(message, /this PC holds ana-other/);
+});
+
 t.test('a PC refuses the disk: it is said why, and not tried again by itself', async (t) => {
   const pc = await FakePc.logIn(test, 'ana', ONE);
   await pc.connect(test);

@@ -32,6 +32,7 @@ export class FakePc {
   /** Instead of the usual answer; may throw. */
   answers: Partial<Record<HostCallName, (args: Record<string, unknown>) => unknown>> = {};
   #socket: WebSocket | undefined;
+  #disk = DISK_A;
 
   private constructor(client: PinnedClient, login: LoggedIn) {
     this.client = client;
@@ -90,11 +91,12 @@ export class FakePc {
         return {
           localHost,
           ...(this.attached !== undefined && {
-            attached: { desktop: this.attached, disk: DISK_A, machine: this.machine, generation: 0 },
+            attached: { desktop: this.attached, disk: this.#disk, machine: this.machine, generation: 0 },
           }),
         };
       case 'attach':
         this.attached = (args.desktop as { id: string }).id;
+        this.#disk = args.disk as typeof DISK_A;
         return { metadata: 'new', why: 'there was none' };
       case 'detach':
         this.attached = undefined;
