@@ -58,15 +58,7 @@ export async function walk(
     await waitFor(deployment, person.desktop, 'being copied', (d) => d.attachment?.state.kind === 'syncing');
     await picture('copying');
   });
-  await steps.run('the copy is complete', async (detail) => {
-    await waitFor(deployment, person.desktop, 'in sync', (d) => {
-      const state = d.attachment?.state;
-      if (state?.kind === 'syncing') detail(`${Math.floor(state.percent)} %`);
-      return state?.kind === 'inSync';
-    });
-    await picture('in-sync');
-  });
-  await steps.run('move it to this PC with the agent in the desktop', async () => {
+  await steps.run('move it to this PC with the agent in the desktop, while the copy is still being made', async () => {
     await openDesktop(pc);
     await openAgent(pc);
     await picture('agent-on-the-server');
