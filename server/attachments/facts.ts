@@ -34,6 +34,8 @@ export interface AttachmentFact {
   wanted: 'attached' | 'detached';
   /** Its end of DRBD is from before the server went on without it: it has to begin anew. */
   renew: boolean;
+  /** The disk has every block now, and that is not written down yet. */
+  becameWhole: boolean;
   /** What the PC has attached for this desktop is not the disk that was chosen. */
   otherDisk: boolean;
   paused: boolean;

@@ -70,6 +70,7 @@ async function attachmentFact(pair: Pair, record: PairRecord): Promise<Attachmen
   return {
     wanted: row.wanted,
     renew: row.renew === 1,
+    becameWhole: row.whole === 0 && memory.pcAttached !== undefined && pair.serverDrbd?.peerDisk === 'UpToDate',
     otherDisk: memory.pcAttached !== undefined && !sameDisk(row, memory.pcAttached.disk),
     paused: row.paused === 1,
     pausedNow: memory.pausedNow ?? /^PausedSync/.test(replication),

@@ -28,6 +28,7 @@ export type Step =
   | { do: 'detach'; save: boolean }
   | { do: 'pauseSync'; paused: boolean }
   | { do: 'markComplete' }
+  | { do: 'rememberWhole' }
   | { do: 'serverGoesOn' };
 
 /** All steps that are left, in order. None: it is as wanted, or cannot be until a PC is there. */
@@ -63,6 +64,8 @@ export function sentenceOf(step: Step): string {
       return step.paused ? 'Pausing' : 'Going on with the synchronisation';
     case 'markComplete':
       return 'Writing down that the PC has everything';
+    case 'rememberWhole':
+      return 'Writing down that the disk of the PC is whole';
     case 'serverGoesOn':
       return 'Going on with the copy of the server, which is whole';
     default:
@@ -134,7 +137,10 @@ function diskSteps(facts: PairFacts): Step[] {
     const anew = attachment.renew || attachment.otherDisk;
     const leaves = attachment.wanted === 'detached' || anew;
     if (leaves && holder.kind === 'server') return [{ do: 'detach', save: !anew && cleanlyLeft(pc) }];
-    return completeNow(facts, pc) ? [{ do: 'markComplete' }] : [];
+    return [
+      ...(completeNow(facts, pc) ? [{ do: 'markComplete' } as const] : []),
+      ...(attachment.becameWhole ? [{ do: 'rememberWhole' } as const] : []),
+    ];
   }
   if (holder.kind === 'pc') return returnSteps(facts, holder.complete);
   if (attachment.wanted === 'detached') return [];

@@ -38,15 +38,7 @@ const executors: Executors = {
     pair.memory.openFor = openings === undefined ? '' : JSON.stringify(openings);
   },
 
-  async configure({ at }, context) {
-    const { pair, record } = context;
-    const resource = await resourceText(pair, record);
-    if (resource === undefined) throw new LinkLost('the PC is not connected');
-    pair.memory.resource[at] = undefined;
-    pair.memory.reconnectAt[at] = pair.context.now() + pair.context.timing.reconnectMs;
-    await end(at, context).configure({ desktop: pair.id, resource });
-    pair.memory.resource[at] = resource;
-  },
+  configure: ({ at }, context) => configure(at, context),
 
   async discardServerCopy(_, context) {
     const { pair, record } = context;
@@ -80,6 +72,8 @@ const executors: Executors = {
 
   markComplete: (_, { pair, record }) => pair.context.store.markComplete(pair.id, record.desktop.generation),
 
+  rememberWhole: (_, c) => c.pair.context.store.sawWhole(c.pair.id, pc(c).pc),
+
   async serverGoesOn(_, { pair, record }) {
     const { name, generation } = record.desktop;
     await pair.context.store.takeBack(pair.id, generation, undefined);
@@ -98,6 +92,18 @@ export async function execute<K extends Step['do']>(
   await executors[step.do as K](step, context);
 }
 
+/** Returns the text that the end has now. */
+async function configure(at: End, context: StepContext): Promise<string> {
+  const { pair, record } = context;
+  const resource = await resourceText(pair, record);
+  if (resource === undefined) throw new LinkLost('the PC is not connected');
+  pair.memory.resource[at] = undefined; // not known, should this fail
+  pair.memory.reconnectAt[at] = pair.context.now() + pair.context.timing.reconnectMs;
+  await end(at, context).configure({ desktop: pair.id, resource });
+  pair.memory.resource[at] = resource;
+  return resource;
+}
+
 async function attach(source: 'server' | 'pc', context: StepContext): Promise<void> {
   const { pair, record } = context;
   const { store } = pair.context;
@@ -106,8 +112,11 @@ async function attach(source: 'server' | 'pc', context: StepContext): Promise<vo
   if (!row) throw new Error('attaching what was never asked for');
   const saved = source === 'server' ? savedOf(row, record.desktop.pairing) : undefined;
   await store.begin(pair.id, host.pc, saved !== undefined);
-  const resource = await resourceText(pair, record);
-  if (resource === undefined) throw new LinkLost('the PC is not connected');
+  // Whether DRBD compares may be another matter now, and both ends get the same text before they meet.
+  const fresh = (await pair.reload()) ?? record;
+  const text = await resourceText(pair, fresh);
+  const told = text !== undefined && text === pair.memory.resource.server;
+  const resource = told ? text : await configure('server', { pair, record: fresh });
   const { metadata, why } = await host.attach({
     desktop: hostedOf(record.desktop),
     resource,

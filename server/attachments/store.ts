@@ -94,19 +94,20 @@ export class AttachmentStore {
         .where('desktop', '=', desktop)
         .where('pc', '=', pc)
         .executeTakeFirst();
-      const again: 0 | 1 = old && sameDisk(old, disk) ? old.written : 0;
+      const same = old && sameDisk(old, disk) ? old : undefined;
       const values = {
         ...identity,
         wanted: 'attached' as const,
-        written: again,
-        compare: again,
+        written: same?.written ?? (0 as const),
+        whole: same?.whole ?? (0 as const),
+        compare: same?.whole ?? (0 as const),
         renew: 0 as const,
         paused: 0 as const,
         limit_kibps: limitKiBps ?? null,
         secret: newSecret(),
         consent: JSON.stringify(consent),
         used_at: this.#now(),
-        ...(old && !sameDisk(old, disk) ? { saved: null, saved_pairing: null } : {}),
+        ...(same ? {} : { saved: null, saved_pairing: null }),
         ...{ aside_at: null, aside_text: null },
       };
       await db
@@ -148,7 +149,7 @@ export class AttachmentStore {
       }
       await db
         .updateTable('attachments')
-        .set({ saved: null, saved_pairing: null, renew: 0, used_at: this.#now() })
+        .set({ saved: null, saved_pairing: null, renew: 0, compare: row.whole, used_at: this.#now() })
         .where('desktop', '=', desktop)
         .where('pc', '=', pc)
         .execute();
@@ -167,6 +168,16 @@ export class AttachmentStore {
         .execute();
       if (how === 'new') await raisePairing(db, desktop);
     });
+  }
+
+  /** The PC's disk has every block. */
+  async sawWhole(desktop: string, pc: string): Promise<void> {
+    await this.#database
+      .updateTable('attachments')
+      .set({ whole: 1 })
+      .where('desktop', '=', desktop)
+      .where('pc', '=', pc)
+      .execute();
   }
 
   /** What the PC's end left when it went cleanly. */
@@ -253,7 +264,6 @@ export class AttachmentStore {
         .set({
           secret: newSecret(),
           renew: 1,
-          compare: 1,
           saved: null,
           saved_pairing: null,
           ...(aside !== undefined && put),

@@ -110,6 +110,14 @@ export const migrations: Record<string, Migration> = {
       }
     },
   },
+  '2026-11-22-whole': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema
+        .alterTable('attachments')
+        .addColumn('whole', 'integer', (c) => c.notNull().defaultTo(0))
+        .execute();
+    },
+  },
 };
 
 /** DRBD's minor number for every desktop, and who holds it; what there is already is numbered by age. */

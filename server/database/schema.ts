@@ -87,7 +87,9 @@ export interface AttachmentRow {
   wanted: 'attached' | 'detached';
   /** 1: the PC has attached it, so that it holds this desktop: the next time needs no question. */
   written: 0 | 1;
-  /** 1: the disk probably holds most of it already: DRBD compares before it sends. */
+  /** 1: the disk had every block once. */
+  whole: 0 | 1;
+  /** 1: so what DRBD begins anew with it now, it compares before it sends. */
   compare: 0 | 1;
   /** 1: the server went on without this PC while that held the desktop: its end is worth nothing, and begins anew. */
   renew: 0 | 1;

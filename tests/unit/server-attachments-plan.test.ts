@@ -16,7 +16,15 @@ const SAME = { wanted: 'text', server: 'text', pc: 'text' };
 const AT_REST: PairFacts = {
   holder: { kind: 'server' },
   generation: 2,
-  attachment: { wanted: 'attached', renew: false, otherDisk: false, paused: false, pausedNow: false, diskThere: true },
+  attachment: {
+    wanted: 'attached',
+    renew: false,
+    otherDisk: false,
+    becameWhole: false,
+    paused: false,
+    pausedNow: false,
+    diskThere: true,
+  },
   pc: pc({}),
   strangers: [],
   server: { machine: RUNNING, drbd: { ...DRBD, role: 'Primary' }, reconnect: false, discarded: false },

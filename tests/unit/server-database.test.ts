@@ -106,7 +106,18 @@ t.test('one PC a desktop, and one desktop a PC: the database refuses anything el
     database
       .insertInto('attachments')
       .values({
-        ...{ desktop, pc, serial: 's', wwn: '', model: '', disk_bytes: 5, wanted: 'attached', written: 0, compare: 0 },
+        ...{
+          desktop,
+          pc,
+          serial: 's',
+          wwn: '',
+          model: '',
+          disk_bytes: 5,
+          wanted: 'attached',
+          written: 0,
+          whole: 0,
+          compare: 0,
+        },
         ...{ renew: 0, paused: 0, limit_kibps: null, secret: 'x', consent: '{}', used_at: 1, saved: null },
         ...{ saved_pairing: null, aside_at: null, aside_text: null },
       })
