@@ -73,7 +73,10 @@ export function App({ shown, language, onWish, onLanguage, onDismiss }: AppProps
         )}
       </main>
       <footer>
-        <span class={`link ${linkKind(status)}`}>{status ? linkText(status, words, language) : ''}</span>
+        {/* nothing about a link that nobody vouches for now */}
+        <span class={`link ${silent ? 'none' : linkKind(status)}`}>
+          {status && !silent ? linkText(status, words, language) : ''}
+        </span>
         <span class="languages">
           {(['en', 'pt'] as const).map((other) => (
             <button

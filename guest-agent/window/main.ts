@@ -11,7 +11,7 @@ import { PageView } from './page-view.ts';
 import { PanelIcon, soon } from './panel-icon.ts';
 import { ServiceLink } from './service-link.ts';
 
-const SHARE = GLib.getenv('FLEXDEPLOY_AGENT_SHARE') ?? '/usr/share/flexdeploy-agent';
+const SHARE = GLib.getenv('FLEXDEPLOY_AGENT_SHARE') ?? '/usr/share';
 const CONTROL = GLib.getenv('FLEXDEPLOY_AGENT_CONTROL') ?? controlPath('linux');
 
 /** Ids of what the menu asks; the page counts its own from 1. */
@@ -32,7 +32,7 @@ class AgentWindow {
   constructor(application: Application) {
     this.#application = application;
     this.#icon = new PanelIcon({
-      folder: `${SHARE}/icons`,
+      folder: `${SHARE}/icons/hicolor/scalable/status`,
       title: words.title,
       menu: this.#menu(),
       onActivate: () => this.toggle(),
@@ -73,7 +73,7 @@ class AgentWindow {
     window.set_icon_name('flexdeploy-agent');
     window.set_default_size(720, 640);
     const page = new PageView({
-      folder: `${SHARE}/page`,
+      folder: `${SHARE}/flexdeploy-agent/page`,
       onReady: () => this.#tellPage(),
       onMessage: ({ id, wish }) => this.#link.send(id, wish),
     });

@@ -13,7 +13,6 @@ const INTERFACE = `<node><interface name="org.kde.StatusNotifierItem">
 <property name="Title" type="s" access="read"/>
 <property name="Status" type="s" access="read"/>
 <property name="IconName" type="s" access="read"/>
-<property name="IconThemePath" type="s" access="read"/>
 <property name="ToolTip" type="(sa(iiay)ss)" access="read"/>
 <property name="ItemIsMenu" type="b" access="read"/>
 <method name="Activate"><arg type="i" direction="in"/><arg type="i" direction="in"/></method>
@@ -26,9 +25,11 @@ const INTERFACE = `<node><interface name="org.kde.StatusNotifierItem">
 export class NotifierItem {
   readonly #exported: ExportedObject;
   readonly #name: number;
-  readonly #properties: { IconName: string; ToolTip: object };
+  readonly #properties: { IconName: string; ToolTip: ToolTip };
+  readonly #title: string;
 
-  constructor(connection: DBusConnection, { folder, title, onActivate }: NotifierItemOptions) {
+  constructor(connection: DBusConnection, { title, onActivate }: NotifierItemOptions) {
+    this.#title = title;
     const activate = () => onActivate();
     this.#properties = { IconName: 'flexdeploy-agent-away', ToolTip: tooltip(title, '') };
     const properties = this.#properties;
@@ -37,7 +38,6 @@ export class NotifierItem {
       Id: 'flexdeploy-agent',
       Title: title,
       Status: 'Active',
-      IconThemePath: folder,
       ItemIsMenu: false,
       get IconName() {
         return properties.IconName;
@@ -72,10 +72,7 @@ export class NotifierItem {
       },
       null,
     );
-    this.#title = title;
   }
-
-  readonly #title: string;
 
   show({ icon, text }: { icon: IconName; text: string }): void {
     this.#properties.IconName = `flexdeploy-agent-${icon}`;
@@ -91,11 +88,13 @@ export class NotifierItem {
 }
 
 export interface NotifierItemOptions {
-  folder: string;
   title: string;
   onActivate(): void;
 }
 
-function tooltip(title: string, text: string): object {
-  return new GLib.Variant('(sa(iiay)ss)', ['', [], title, text]);
+/** As the specification has it: icon name, pixmaps, title, text. */
+type ToolTip = readonly [string, readonly never[], string, string];
+
+function tooltip(title: string, text: string): ToolTip {
+  return ['', [], title, text];
 }

@@ -10,7 +10,7 @@ import { NotifierItem } from './notifier-item.ts';
 const WATCHER = 'org.kde.StatusNotifierWatcher';
 
 export interface PanelIconOptions {
-  /** Folder with NAME.svg for each icon. */
+  /** Folder of the icon theme with `flexdeploy-agent-NAME.svg` for each icon. */
   folder: string;
   title: string;
   menu: Menu;
