@@ -12,8 +12,9 @@ import { type Conditions, updateDocument } from './document.ts';
 import { type Figure, jsonLine, textTable } from './figure.ts';
 import { isoSize } from './iso-size.ts';
 import { kiosk } from './kiosk.ts';
+import { sync } from './sync.ts';
 
-const BENCHES: readonly Bench[] = [isoSize, build, kiosk];
+const BENCHES: readonly Bench[] = [isoSize, build, kiosk, sync];
 const NAMES = BENCHES.flatMap((bench) => Object.keys(bench.figures));
 const DOCUMENT = 'docs/benchmarks.md';
 const EXAMPLES = `
