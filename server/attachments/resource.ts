@@ -11,6 +11,11 @@ const DRBD_PORT_BASE = 20_000;
 const PC_END = { minor: 0, disk: '/dev/mapper/flexdeploy-disk', meta: '/dev/ram0' };
 /** Bytes: the block size of our thin pool, so that a discarded block is a free one. */
 const DISCARD_BYTES = 65_536;
+/**
+ * KiB a second that a resync gets while memory is copied over the same link: as good as nothing. Seen on a slow link:
+ * with half of it each, a move took five times as long.
+ */
+const MOVE_LIMIT_KIBPS = 64;
 /** Of a pair that never was; DRBD wants one. Nobody can connect to such a resource, whatever they know. */
 const NO_SECRET = '0'.repeat(32);
 
@@ -49,7 +54,7 @@ export async function resourceText(
   const address = host?.lastAddress;
   if (address === undefined || !row) return undefined;
   const incomplete = desktop.holder_pc !== null && desktop.holder_complete === 0;
-  const limitKiBps = await pair.context.limitOf(record);
+  const limitKiBps = mode.kind === 'move' ? MOVE_LIMIT_KIBPS : await pair.context.limitOf(record);
   return renderResource({
     ...common,
     pc: { address, port: DRBD_PORT_BASE + desktop.minor, ...PC_END },

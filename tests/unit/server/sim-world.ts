@@ -329,8 +329,9 @@ export class World {
     if (this.connectedTicks === 0) {
       const both = server.primary && pc.primary && !(server.text?.two && pc.text?.two);
       if (both) {
-        this.problems.push('connected with two primaries: split brain');
+        // after-sb-2pri disconnect: they refuse each other, until one is made secondary and they are told to try again.
         server.standAlone = true;
+        pc.standAlone = true;
         this.connectedTicks = -1;
         return;
       }
