@@ -61,6 +61,58 @@ t.test('ten rounds there and back: one holder at a time, and the counter grows w
   t.equal(life.world.server.text?.two, false);
 });
 
+t.test('cancelled: it goes on where it was, and the notice says so; the next move works', async (t) => {
+  const life = await attached();
+  t.teardown(() => life.end());
+  const { world } = life;
+  await life.attachments.move(await life.row(), { to: 'pc' });
+  await until('copying', () => world.server.machine.kind === 'migrating', life);
+  t.match(life.attachments.viewOf(await life.row()).move, { to: 'pc', phase: 'copyingMemory' });
+  await t.rejects(life.attachments.move(await life.row(), { to: 'pc' }), /is being moved already/);
+  life.attachments.cancelMove(await life.row());
+  await until('back', () => world.server.machine.kind === 'running' && world.pc.machine.kind === 'none', life);
+  await until('at rest', async () => !life.attachments.viewOf(await life.row()).move && !world.pc.primary, life);
+  t.match(await life.row(), { holder_pc: null, generation: 0, notice_text: /was cancelled/ });
+  await life.attachments.move(await life.row(), { to: 'pc' });
+  await until('on the PC', () => world.pc.machine.kind === 'running', life);
+  await life.attachments.idle();
+  t.match(await life.row(), { holder_pc: PC, notice_text: null });
+  t.same(world.problems, []);
+});
+
+t.test(
+  'a desktop that is off is handed over without QEMU, and to the server only when that has everything',
+  async (t) => {
+    const life = await attached();
+    t.teardown(() => life.end());
+    const { world } = life;
+    await life.attachments.move(await life.row(), { to: 'pc' });
+    await until('on the PC', () => world.pc.machine.kind === 'running', life);
+    await life.attachments.idle();
+    life.setLink(false);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    world.syncing = false;
+    life.setLink(true);
+    await until('behind', () => !world.server.whole, life);
+    await until('told', async () => life.attachments.viewOf(await life.row()).holder?.reachable === true, life);
+    await life.attachments.idle();
+    await life.attachments.forceOffOnPc(await life.row());
+    await life.attachments.move(await life.row(), { to: 'server' });
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    t.match(await life.row(), { holder_pc: PC }, 'it waits');
+    world.syncing = true;
+    await until('handed over', async () => (await life.row()).holder_pc === null, life);
+    t.equal(world.server.writes, world.acknowledged);
+    await life.attachments.idle();
+    await life.attachments.move(await life.row(), { to: 'pc' });
+    await until('handed over', async () => (await life.row()).holder_pc === PC, life);
+    await life.attachments.idle();
+    await life.switchOn();
+    t.equal(world.pc.machine.kind, 'running');
+    t.same(world.problems, []);
+  },
+);
+
 t.test('a PC that gets its last block in the moment the link is cut stands still until the server knows', async (t) => {
   const life = await Life.begin();
   t.teardown(() => life.end());
