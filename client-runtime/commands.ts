@@ -110,6 +110,10 @@ function obeyAboutDisks(command: DiskCommand, runtime: Runtime): void {
       // only what was shown, and shown as possible, can be confirmed
       const shown = disks?.list?.find((d) => !d.reason && JSON.stringify(d.disk) === JSON.stringify(command.disk));
       if (!disks || disks.desktop !== command.id || !shown || disks.chosen) return;
+      if (!runtime.facts.here.link.connected) {
+        disks.problem = 'the server cannot reach this PC yet';
+        return;
+      }
       runtime.outside.confirmDisk(command.id, shown.disk);
       Object.assign(disks, { chosen: shown.disk, problem: undefined });
       return;

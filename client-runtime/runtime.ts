@@ -209,6 +209,7 @@ export class Runtime {
     const { session } = this.facts;
     if (!session) return;
     session.events = 'closed';
+    this.wanted.copies = []; // when the server is back, the person may want something else
     this.closeEvents?.();
     this.closeEvents = undefined;
     // What ran on a server that went away may be started again when it is back.

@@ -36,7 +36,7 @@ export interface GuardedDisk {
 /** @throws UserError with the reason when the disk must not be written, and then nothing was */
 export type OpenGuarded = (request: GuardRequest) => Promise<GuardedDisk>;
 
-export function makeGuard(options: { confirmations: Confirmations; log: Logger }): OpenGuarded {
+export function makeGuard(options: { confirmations: Confirmations; log: Pick<Logger, 'info'> }): OpenGuarded {
   let last: Promise<unknown> = Promise.resolve();
   return (request) => {
     const opened = last.then(() => openGuarded(request, options));
@@ -47,7 +47,7 @@ export function makeGuard(options: { confirmations: Confirmations; log: Logger }
 
 async function openGuarded(
   request: GuardRequest,
-  { confirmations, log }: { confirmations: Confirmations; log: Logger },
+  { confirmations, log }: { confirmations: Confirmations; log: Pick<Logger, 'info'> },
 ): Promise<GuardedDisk> {
   checkRequest(request, confirmations);
   const ours = await coveringDevice();
@@ -87,7 +87,7 @@ async function find({ disk: wanted, bytes }: GuardRequest, ours: string | undefi
   if (named.length > 1)
     throw refusal(`${named.length} disks answer to the serial number ${wanted.serial || wanted.wwn}`);
   if (!sameDisk(identityOf(disk), wanted))
-    throw refusal(`the disk ${describe(wanted)} has become ${describe(identityOf(disk))}`);
+    throw refusal(`the disk ${describe(wanted)} is not what it was: ${difference(wanted, identityOf(disk))}`);
   const failing = await isFailing(`/dev/${disk.name}`);
   const reason = reasonAgainst(disk, disks, { needed: bytes, failing, ours });
   if (reason) throw refusal(`the disk ${describe(wanted)} cannot be used: ${inWords(reason)}`);
@@ -131,13 +131,19 @@ async function confirmCovered(before: Disk, { disk: wanted, bytes }: GuardReques
 function missing(wanted: DiskIdentity, disks: readonly Disk[]): string {
   const twin = disks.find((d) => d.model === wanted.model && d.bytes === wanted.bytes);
   const instead = twin
-    ? `; one of the same model is, with the serial number ${twin.serial || twin.wwn || '(none)'}`
+    ? `; one of the same model is, with the serial number ${twin.serial || twin.wwn || 'unknown'}`
     : '';
   return `the disk ${describe(wanted)} is not in this PC${instead}`;
 }
 
-function describe({ model, serial, wwn, bytes }: DiskIdentity): string {
-  return `${model || 'of unknown model'} with serial number ${serial || wwn}, ${(bytes / 1e9).toFixed(1)} GB,`;
+function describe({ model, serial, wwn }: DiskIdentity): string {
+  return `${model ? `${model}, ` : ''}serial number ${serial || wwn},`;
+}
+
+function difference(before: DiskIdentity, now: DiskIdentity): string {
+  const keys = ['serial', 'wwn', 'model', 'bytes'] as const;
+  const changed = keys.filter((key) => before[key] !== now[key]);
+  return changed.map((key) => `${key} was "${before[key]}" and is "${now[key]}"`).join(', ');
 }
 
 function refusal(why: string, hint?: string): UserError {

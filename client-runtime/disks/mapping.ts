@@ -43,5 +43,9 @@ export async function cover(disk: Disk, bytes: number): Promise<void> {
  */
 export async function uncover(): Promise<void> {
   if ((await coveringDevice()) === undefined) return;
-  await run(['dmsetup', 'remove', '--retry', MAPPED_NAME], { timeoutMs: 30_000 });
+  try {
+    await run(['dmsetup', 'remove', '--retry', MAPPED_NAME], { timeoutMs: 30_000 });
+  } catch (cause) {
+    throw new UserError('the disk that is attached to this PC now is still in use', { cause });
+  }
 }

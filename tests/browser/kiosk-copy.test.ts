@@ -72,12 +72,15 @@ await t.test('by mouse, with second thoughts', async (t) => {
   t.equal(await question.getByRole('textbox').inputValue(), '', 'what was typed for another disk is gone');
   await keyboard.press('Escape');
   t.equal(await question.count(), 0);
+  t.same(runtime.commands, [], 'Escape leaves the question only');
   await page.locator('.disk', { hasText: 'SanDisk Ultra' }).click();
   t.equal(await page.getByRole('radio', { name: /SanDisk/ }).isChecked(), false, 'the boot medium cannot be chosen');
   await page.getByRole('button', { name: 'Look again' }).click();
   t.same(await runtime.nextCommand(), { do: 'lookAgain' });
   await page.getByRole('button', { name: 'No, work remotely' }).click();
   t.same(await runtime.nextCommand(), { do: 'workRemotely' });
+  await keyboard.press('Escape');
+  t.same(await runtime.nextCommand(), { do: 'workRemotely' }, 'Escape does the same');
 });
 
 await t.test('a disk that is gone, or has changed, cannot be confirmed any more', async (t) => {

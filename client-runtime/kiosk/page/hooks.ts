@@ -44,3 +44,14 @@ export function useId(): string {
   const [id] = useState(() => `id-${++ids}`);
   return id;
 }
+
+/** Escape does what the way out of a screen does, unless a menu or a question has it. */
+export function useEscape(leave: () => void): void {
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key === 'Escape' && !event.defaultPrevented && !document.querySelector('dialog[open]')) leave();
+    };
+    document.addEventListener('keydown', onKey);
+    return () => document.removeEventListener('keydown', onKey);
+  }, [leave]);
+}

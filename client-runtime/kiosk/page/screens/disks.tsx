@@ -1,7 +1,7 @@
-import { useRef, useState } from 'preact/hooks';
+import { useCallback, useRef, useState } from 'preact/hooks';
 import type { DiskChoice, Screen } from '../../protocol.ts';
 import { useKiosk } from '../context.ts';
-import { useFirstFocus, useId } from '../hooks.ts';
+import { useEscape, useFirstFocus, useId } from '../hooks.ts';
 import { Button } from '../parts/button.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { Message } from '../parts/message.tsx';
@@ -23,6 +23,7 @@ export function Disks({ screen }: { screen: Extract<Screen, { kind: 'disks' }> }
   const [chosen, setChosen] = useState<string>();
   const [asking, setAsking] = useState(false);
   useFirstFocus(out);
+  useEscape(useCallback(() => busy || send({ do: 'workRemotely' }), [busy, send]));
   const choice = disks?.find((d) => !d.reason && keyOf(d) === chosen);
   return (
     <section class="card disks" aria-labelledby={id}>

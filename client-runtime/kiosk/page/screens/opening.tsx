@@ -1,7 +1,7 @@
-import { useEffect } from 'preact/hooks';
+import { useCallback } from 'preact/hooks';
 import type { Screen } from '../../protocol.ts';
 import { useKiosk } from '../context.ts';
-import { secondsSince, useNow } from '../hooks.ts';
+import { secondsSince, useEscape, useNow } from '../hooks.ts';
 import { Button } from '../parts/button.tsx';
 import { Spinner } from '../parts/spinner.tsx';
 import { duration } from '../texts/format.ts';
@@ -15,14 +15,7 @@ const EXPLAIN_AFTER_S = 15;
 export function Opening({ desktop, step, since, dark }: Omit<Extract<Screen, { kind: 'opening' }>, 'kind'>) {
   const { texts, language, send } = useKiosk();
   const seconds = secondsSince(since, useNow());
-  useEffect(() => {
-    const cancelByKey = (event: KeyboardEvent) => {
-      if (event.key === 'Escape' && !event.defaultPrevented && !document.querySelector('dialog[open]'))
-        send({ do: 'cancelOpening' });
-    };
-    document.addEventListener('keydown', cancelByKey);
-    return () => document.removeEventListener('keydown', cancelByKey);
-  }, [send]);
+  useEscape(useCallback(() => send({ do: 'cancelOpening' }), [send]));
   return (
     <Plain picture={<Spinner />} title={dark ? texts.opening.dark(desktop) : texts.opening.title(desktop)}>
       <p class="step" role="status">
