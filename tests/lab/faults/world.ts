@@ -42,7 +42,7 @@ export class World {
     await pc.start();
     say('importing the probe desktop');
     await deployment.importProbe();
-    await deployment.addPerson(PERSON.user, PERSON.password, DESKTOP, { image: 'probe', memoryMiB: 384 });
+    await deployment.addPerson(PERSON.user, PERSON.password, DESKTOP, { image: 'probe', memoryMiB: 192 });
     const { id } = await deployment.desktop(DESKTOP);
     const world = new World(deployment, pc, probe, id);
     say('logging in and starting the desktop');
