@@ -22,6 +22,8 @@ export interface Move {
   target: DesktopHost;
   /** As it is now, asked of the host. */
   machineOf(end: 'source' | 'target'): Promise<MachineState>;
+  /** What the target's machine was last heard to be; nobody is asked. */
+  heardOfTarget(): MachineState;
   /** Resolves when the disks are near enough to begin; throws what is missing. Watches the signal. */
   ready(signal: AbortSignal): Promise<void>;
   /** Both ends: protocol C and two primaries for the move, or as usual. */
@@ -51,6 +53,11 @@ export interface MoveLimits {
   look: number;
 }
 
+export interface Moved extends MigrationResult {
+  /** Milliseconds that it stood still beside QEMU's own down time: from "all is sent" until it was let go. */
+  handOverMs: number;
+}
+
 export const MOVE_LIMITS: MoveLimits = { stalled: 60_000, copying: 30 * 60_000, arriving: 60_000, look: 100 };
 
 /**
@@ -58,18 +65,18 @@ export const MOVE_LIMITS: MoveLimits = { stalled: 60_000, copying: 30 * 60_000, 
  * a busy desktop need more, and half a second is not yet noticed as a stop.
  */
 const DOWNTIME_MS = 500;
+/** Milliseconds between two looks at what was heard, while the desktop stands still. */
+const LISTEN_MS = 5;
+/** So many of the usual looks without a word, and the target is asked. */
+const ASK_AFTER_LOOKS = 10;
 
 /**
  * Moves it. When it returns, or throws after the commit, the desktop belongs to the target.
  * @throws whatever failed; the source then runs on, or will as soon as it can be reached
  */
-export async function moveDesktop(
-  move: Move,
-  signal: AbortSignal,
-  limits: MoveLimits,
-): Promise<MigrationResult | undefined> {
+export async function moveDesktop(move: Move, signal: AbortSignal, limits: MoveLimits): Promise<Moved | undefined> {
   const undo = new Cleanup();
-  let result: MigrationResult | undefined;
+  let result: (MigrationResult & { sentAt: number }) | undefined;
   try {
     move.onPhase('preparing');
     result = await bringOver(move, undo, signal, limits);
@@ -82,8 +89,10 @@ export async function moveDesktop(
   // Should this fail, it is not known whether it was written: nothing is undone, and the database is asked.
   const generation = await move.commit();
   move.onPhase('finishing');
-  if (result) await move.target.letRun({ desktop: move.desktop.id, generation });
-  return result;
+  if (!result) return undefined;
+  await move.target.letRun({ desktop: move.desktop.id, generation });
+  const { sentAt, ...sent } = result;
+  return { ...sent, handOverMs: Math.round(performance.now() - sentAt) };
 }
 
 /** Everything up to the moment when nothing runs any more, and all is on the other side. */
@@ -111,10 +120,11 @@ async function bringOver(move: Move, undo: Cleanup, signal: AbortSignal, limits:
   await within(signal, move.openWay(port));
   undo.add('going on at the source', () => goOn(move));
   move.onPhase('copyingMemory');
-  const result = await copyMemory(move, { host, port }, signal, limits);
+  const sent = await copyMemory(move, { host, port }, signal, limits);
+  const sentAt = performance.now();
   move.onPhase('switchingOver');
   await arrived(move, signal, limits);
-  return result;
+  return { ...sent, sentAt };
 }
 
 async function copyMemory(move: Move, to: { host: string; port: number }, signal: AbortSignal, limits: MoveLimits) {
@@ -140,15 +150,22 @@ async function copyMemory(move: Move, to: { host: string; port: number }, signal
   }
 }
 
-/** The source says that all is sent; only what the target has counts. */
+/**
+ * The source says that all is sent; only what the target has counts. The desktop stands still meanwhile: the target's own
+ * word is listened for, and it is asked only when that does not come.
+ */
 async function arrived(move: Move, signal: AbortSignal, limits: MoveLimits): Promise<void> {
-  for (const deadline = Date.now() + limits.arriving; ; ) {
+  for (const begun = Date.now(), asked = { at: begun }; ; ) {
     signal.throwIfAborted();
-    const { kind } = await move.machineOf('target');
-    if (kind === 'arrived') return;
-    if (kind !== 'incoming') throw new UserError('the desktop did not arrive whole');
-    if (Date.now() > deadline) throw new UserError('the desktop did not arrive in time');
-    await sleep(limits.look);
+    if (move.heardOfTarget().kind === 'arrived') return;
+    if (Date.now() - asked.at > limits.look * ASK_AFTER_LOOKS) {
+      const { kind } = await move.machineOf('target');
+      if (kind === 'arrived') return;
+      if (kind !== 'incoming') throw new UserError('the desktop did not arrive whole');
+      if (Date.now() - begun > limits.arriving) throw new UserError('the desktop did not arrive in time');
+      asked.at = Date.now();
+    }
+    await sleep(LISTEN_MS);
   }
 }
 

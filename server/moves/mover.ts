@@ -130,6 +130,7 @@ function ports(pair: Pair, record: PairRecord, host: RemoteHost, running: Runnin
     source: toPc ? pair.server : host,
     target: toPc ? host : pair.server,
     machineOf: (end) => machineAt(pair, host, (end === 'target') === toPc ? 'pc' : 'server'),
+    heardOfTarget: () => (toPc ? (pair.memory.pcAttached?.machine ?? { kind: 'none' }) : pair.serverMachine),
     ready: (signal) => ready(pair, running.to, signal),
     configure: async (mode) => {
       const freezePc = pcLacksBlocks();
