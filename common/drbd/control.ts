@@ -21,7 +21,7 @@ const METADATA_LIMIT = 120_000;
 const LARGEST_REQUEST = 1024 ** 2;
 
 /** Answers of the kernel that say "that is so already" (drbd.h, enum drbd_ret_code). */
-const ALREADY = { paused: 132, notPaused: 133, attached: 124, connected: 125, unknownResource: 158 } as const;
+const ALREADY = { paused: 134, notPaused: 135, attached: 124, connected: 125, unknownResource: 158 } as const;
 
 export interface DrbdOptions {
   /** Where this machine keeps the resource's text. */
@@ -78,6 +78,8 @@ export class Drbd {
   async adjust(): Promise<void> {
     if (hasPeer(await readFile(this.file, 'utf8'))) {
       await this.#adm(['adjust', this.name]);
+      // refused by the other end before, and perhaps not any more
+      if ((await this.status())?.connection === 'StandAlone') await this.connect();
       return;
     }
     await this.disconnect();
@@ -202,7 +204,7 @@ export class Drbd {
   }
 }
 
-/** drbdsetup prints `Failure: (132) Sync-pause flag is already set`. */
+/** drbdsetup prints `Failure: (134) Sync-pause flag is already set`. */
 function kernelAnswer(stderr: string): number | undefined {
   const code = stderr.match(/Failure: \((\d+)\)/)?.[1];
   return code === undefined ? undefined : Number(code);

@@ -44,7 +44,7 @@ export interface DrbdResource {
   compare?: boolean;
   /**
    * A Primary that loses its peer stands still until the peer is back, instead of going on alone: for as long as it is
-   * not written down that it may go on alone.
+   * not written down that it may go on alone. Needs protocol C.
    */
   freezeWithoutPeer?: boolean;
 }
@@ -124,6 +124,7 @@ resource {{name}} {
 export function renderResource(resource: DrbdResource): string {
   const { protocol, twoPrimaries, limitKiBps, discardGranularityBytes } = resource;
   if (twoPrimaries && protocol !== 'C') throw new UserError('two primaries need protocol C');
+  if (resource.freezeWithoutPeer && protocol !== 'C') throw new UserError('freezing without the peer needs protocol C');
   const view = {
     name: matching(resource.name, /^[a-z][a-z0-9-]{0,63}$/, 'resource name'),
     protocol,

@@ -47,11 +47,12 @@ t.test('limit, comparing, freezing', async (t) => {
   t.match(renderResource({ ...resource, limitKiBps: 5000 }), /resync-rate 5000K;\n\s+c-min-rate 0;/);
   const compare = renderResource({ ...resource, compare: true });
   t.match(compare, /csums-alg sha256;/);
-  t.match(renderResource({ ...resource, freezeWithoutPeer: true }), /fencing resource-and-stonith;/);
+  t.match(renderResource({ ...resource, protocol: 'C', freezeWithoutPeer: true }), /fencing resource-and-stonith;/);
 });
 
-t.test('two primaries need protocol C', async (t) => {
+t.test('two primaries and freezing need protocol C', async (t) => {
   t.throws(() => renderResource({ ...resource, twoPrimaries: true }), /protocol C/);
+  t.throws(() => renderResource({ ...resource, freezeWithoutPeer: true }), /protocol C/);
 });
 
 t.test('what the format cannot hold is refused, and the secret is not told', async (t) => {
