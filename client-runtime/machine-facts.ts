@@ -3,24 +3,12 @@ import { constants } from 'node:fs';
 import { access, readdir, readFile } from 'node:fs/promises';
 import { messageOf } from '#common/errors.ts';
 import type { MachineFacts } from '#common/protocol/client-server.ts';
-import { run } from '#common/run.ts';
+import { readDisks } from './disks/inventory.ts';
+import { identityOf } from './disks/rules.ts';
 import { cards, readLinks } from './network/links.ts';
 
 /** Global variable GUID of UEFI; SecureBoot is 4 bytes of attributes and one byte: 1 is on. */
 const SECURE_BOOT = '/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c';
-
-interface Lsblk {
-  blockdevices: {
-    name: string;
-    type: string;
-    serial: string | null;
-    wwn: string | null;
-    model: string | null;
-    size: number;
-    rm: boolean;
-    hotplug: boolean;
-  }[];
-}
 
 export async function gatherMachineFacts(
   options: { name: string; version: string },
@@ -61,29 +49,14 @@ export function parseCpuinfo(cpuinfo: string): { cpuModel: string; cpus: number 
   return { cpuModel: cpuModel.slice(0, 128), cpus: Math.max(1, cpuinfo.match(/^processor\s*:/gm)?.length ?? 1) };
 }
 
-/** Whole disks; RAM disks, loop devices and optical drives are none. */
-export function parseLsblk(json: string): MachineFacts['disks'] {
-  const { blockdevices } = JSON.parse(json) as Lsblk;
-  return blockdevices
-    .filter((d) => d.type === 'disk' && !/^(ram|zram|loop|fd|nbd|drbd)\d/.test(d.name))
-    .slice(0, 64)
-    .map((d) => ({
-      name: d.name.slice(0, 64),
-      serial: (d.serial ?? '').trim().slice(0, 128),
-      wwn: (d.wwn ?? '').trim().slice(0, 128),
-      model: (d.model ?? '').trim().slice(0, 128),
-      bytes: d.size,
-      removable: d.rm || d.hotplug,
-    }));
-}
-
+/** Read by the same code as the disk guard's, so that a disk is described to the server as it is found again here. */
 async function disksOf(log: (words: string) => void): Promise<MachineFacts['disks']> {
   try {
-    const columns = 'NAME,TYPE,SERIAL,WWN,MODEL,SIZE,RM,HOTPLUG';
-    const { stdout } = await run(['lsblk', '--json', '--bytes', '--nodeps', '--output', columns], {
-      timeoutMs: 10_000,
-    });
-    return parseLsblk(stdout);
+    return (await readDisks()).slice(0, 64).map((disk) => ({
+      name: disk.name.slice(0, 64),
+      ...identityOf(disk),
+      removable: disk.removable && !disk.embedded,
+    }));
   } catch (error) {
     log(`the disks could not be listed: ${messageOf(error)}`);
     return [];
