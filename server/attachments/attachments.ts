@@ -75,6 +75,12 @@ export class Attachments {
   /** After a restart: whatever was cut off in the middle is put right. */
   async recover(): Promise<void> {
     await this.refreshPcs();
+    const { database, hosts } = this.#options;
+    const query = database.selectFrom('sessions').select(['id', 'user', 'pc', 'tunnel_address']).orderBy('created_at');
+    for (const { id, user, pc, tunnel_address } of await query.execute()) {
+      if (pc !== null && tunnel_address !== null)
+        hosts.remember({ pc, user }, { sessionId: id, address: tunnel_address });
+    }
     for (const id of await this.store.ids()) (await this.#pair(id))?.kick();
   }
 

@@ -4,7 +4,7 @@ import type { RemoteHost } from '../hosts/hosts.ts';
 import type { AttachmentFact, PairFacts, PcFact, StrangerFact } from './facts.ts';
 import type { Pair } from './pair.ts';
 import type { End } from './plan.ts';
-import { openingsFor, resourceText, withPc } from './resource.ts';
+import { openingsFor, pcEnd, resourceText } from './resource.ts';
 import { type PairRecord, sameDisk } from './store.ts';
 
 /** What is true of a desktop and its PC now: the database, what the server's end says, and what the PC answers. */
@@ -16,6 +16,7 @@ export async function gatherFacts(pair: Pair, record: PairRecord): Promise<PairF
     // A new link is perhaps a PC that had no power: nothing that it was told counts.
     Object.assign(memory, { links: host.links, pcAttached: undefined, localHost: undefined });
     memory.resource.pc = undefined;
+    memory.openFor = undefined;
   }
   const pc = host?.address === undefined ? undefined : await inspect(pair, host);
   const text = await resourceText(pair, record);
@@ -37,7 +38,7 @@ export async function gatherFacts(pair: Pair, record: PairRecord): Promise<PairF
       server: text === undefined ? unchanged : memory.resource.server,
       pc: memory.resource.pc,
     },
-    openFor: openings(pair, record, host),
+    openFor: openings(pair, record),
   };
 }
 
@@ -89,11 +90,11 @@ async function strangersOf(pair: Pair, record: PairRecord, host: RemoteHost | un
   return found.flat();
 }
 
-function openings(pair: Pair, record: PairRecord, host: RemoteHost | undefined): PairFacts['openFor'] {
+function openings(pair: Pair, record: PairRecord): PairFacts['openFor'] {
   const { openFor } = pair.memory;
-  const renew = record.known.some((a) => a.pc === host?.pc && a.renew === 1);
-  if (!withPc(record) || (renew && host?.address === undefined)) return { wanted: '', now: openFor };
-  // Without a link its address is not known; what is open stays open, for its DRBD may well be connected.
-  if (host?.address === undefined) return { wanted: openFor ?? '', now: openFor ?? '' };
-  return { wanted: JSON.stringify(openingsFor(host.address)), now: openFor };
+  const end = pcEnd(pair, record);
+  if (end.kind === 'none') return { wanted: '', now: openFor };
+  // Its address is not known: what is open stays open, for its DRBD may well be connected.
+  if (end.kind === 'unknown') return { wanted: openFor ?? '', now: openFor ?? '' };
+  return { wanted: JSON.stringify(openingsFor(end.address)), now: openFor };
 }

@@ -1,5 +1,6 @@
 /** What both ends of DRBD are told, and what the firewall lets in, from what is known of a pair. */
 import { renderResource } from '#common/drbd/resource.ts';
+import type { AttachmentRow } from '../database/schema.ts';
 import type { PeerAccess } from '../hosting.ts';
 import { recordOf } from '../inventory/record.ts';
 import type { Pair } from './pair.ts';
@@ -28,8 +29,20 @@ const NO_SECRET = '0'.repeat(32);
 export type Mode = { kind: 'usual' } | { kind: 'move'; freezePc: boolean; at: 'server' | 'pc' };
 
 /** Whether the resource has the PC's end: it is attached, or is to be. */
-export function withPc({ desktop, attachment }: PairRecord): boolean {
+function withPc({ desktop, attachment }: PairRecord): boolean {
   return desktop.holder_pc !== null || attachment !== undefined;
+}
+
+/** Where the PC's end is. `none`: there is none, or it must not get through. */
+export type PcEnd = { kind: 'none' } | { kind: 'unknown' } | { kind: 'at'; address: string; row: AttachmentRow };
+
+export function pcEnd(pair: Pair, record: PairRecord): PcEnd {
+  const { host } = pair;
+  const row = record.known.find((a) => a.pc === host?.pc);
+  // A PC that the server went on without must not get through with what it still knows.
+  if (!withPc(record) || (row?.renew === 1 && host?.address === undefined)) return { kind: 'none' };
+  const address = host?.lastAddress;
+  return address === undefined || !row ? { kind: 'unknown' } : { kind: 'at', address, row };
 }
 
 /** The text for both ends; undefined as long as the PC's address is not known, so that nothing is changed then. */
@@ -38,21 +51,18 @@ export async function resourceText(
   record: PairRecord,
   mode: Mode = { kind: 'usual' },
 ): Promise<string | undefined> {
-  const { desktop, known } = record;
+  const { desktop } = record;
   const common = {
     name: `desk-${desktop.id}`,
     server: pair.context.hosting.drbdEnd(recordOf(desktop)),
     discardGranularityBytes: DISCARD_BYTES,
   };
-  const host = pair.host;
-  const row = known.find((a) => a.pc === host?.pc);
-  // A PC that the server went on without must not get through with what it still knows.
-  const shutOut = row?.renew === 1 && host?.address === undefined;
-  if (!withPc(record) || shutOut) {
+  const end = pcEnd(pair, record);
+  if (end.kind === 'unknown') return undefined;
+  if (end.kind === 'none') {
     return renderResource({ ...common, pc: undefined, protocol: 'A', twoPrimaries: false, secret: NO_SECRET });
   }
-  const address = host?.lastAddress;
-  if (address === undefined || !row) return undefined;
+  const { address, row } = end;
   const incomplete = desktop.holder_pc !== null && desktop.holder_complete === 0;
   const limitKiBps = mode.kind === 'move' ? MOVE_LIMIT_KIBPS : await pair.context.limitOf(record);
   return renderResource({

@@ -6,7 +6,7 @@ import { LinkLost } from '../hosts/link.ts';
 import { hostedOf, recordOf } from '../inventory/record.ts';
 import type { Pair } from './pair.ts';
 import type { End, Step } from './plan.ts';
-import { openingsFor, resourceText, withPc } from './resource.ts';
+import { openingsFor, pcEnd, resourceText } from './resource.ts';
 import { diskOf, type PairRecord, savedOf } from './store.ts';
 
 export interface StepContext {
@@ -31,8 +31,8 @@ const executors: Executors = {
   },
 
   async openFirewall(_, { pair, record }) {
-    const address = withPc(record) ? pair.host?.address : undefined;
-    const openings = address === undefined ? undefined : openingsFor(address);
+    const end = pcEnd(pair, record);
+    const openings = end.kind === 'at' ? openingsFor(end.address) : undefined;
     pair.memory.openFor = undefined; // not known, should this fail
     await pair.context.hosting.allowPeer(pair.id, openings);
     pair.memory.openFor = openings === undefined ? '' : JSON.stringify(openings);

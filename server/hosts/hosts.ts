@@ -32,7 +32,7 @@ export interface RemoteHost extends DesktopHost, HostKey {
   readonly name: string;
   /** Address inside the tunnel; undefined without a link. */
   readonly address: string | undefined;
-  /** The same, or the one of its last link: its DRBD may still be there. */
+  /** The same, or where it was last, as long as that session lasts: its DRBD may still be there. */
   readonly lastAddress: string | undefined;
   /** Milliseconds since the epoch: the last time anything was heard; undefined before the first link. */
   readonly lastContactAt: number | undefined;
@@ -44,6 +44,7 @@ interface Entry {
   key: HostKey;
   name: string;
   link: HostLink | undefined;
+  /** Of its link, or of its last one. */
   session: string | undefined;
   wire: Wire | undefined;
   address: string | undefined;
@@ -110,16 +111,24 @@ export class Hosts {
       ended: () => {
         link.ended();
         if (entry.link !== link) return;
-        Object.assign(entry, { link: undefined, wire: undefined, address: undefined, session: undefined });
+        Object.assign(entry, { link: undefined, wire: undefined, address: undefined });
         this.#tell(entry.host);
       },
     };
   }
 
-  /** Hangs up on the PC of a session that is over. */
+  /** After a restart: where a PC is that has not connected yet, but whose tunnel is up. */
+  remember(key: HostKey, { sessionId, address }: { sessionId: string; address: string }): void {
+    const entry = this.#entry(key);
+    if (entry.link === undefined) Object.assign(entry, { session: sessionId, lastAddress: address });
+  }
+
+  /** Hangs up on the PC of a session that is over; its address may be another PC's from now on. */
   sessionEnded(sessionId: string): void {
     for (const entry of this.#entries.values()) {
-      if (entry.session === sessionId) entry.wire?.close('the session is over');
+      if (entry.session !== sessionId) continue;
+      entry.lastAddress = undefined;
+      entry.wire?.close('the session is over');
     }
   }
 

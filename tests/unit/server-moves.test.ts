@@ -242,7 +242,7 @@ t.test('random lives: never two writers, nothing acknowledged is lost, and it en
       }
     }),
     {
-      numRuns: Number(process.env.LIVES ?? 150),
+      numRuns: Number(process.env.LIVES ?? 60),
       endOnFailure: true,
       ...(process.env.SEED && { seed: Number(process.env.SEED) }),
     },
