@@ -100,7 +100,7 @@ export class AttachmentStore {
         wanted: 'attached' as const,
         written: same?.written ?? (0 as const),
         whole: same?.whole ?? (0 as const),
-        compare: same?.whole ?? (0 as const),
+        compare: same?.compare ?? (0 as const), // as it is: DRBD refuses to change it during a resync
         renew: 0 as const,
         paused: 0 as const,
         limit_kibps: limitKiBps ?? null,

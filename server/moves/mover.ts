@@ -134,7 +134,8 @@ function ports(pair: Pair, record: PairRecord, host: RemoteHost, running: Runnin
     ready: (signal) => ready(pair, running.to, signal),
     configure: async (mode) => {
       const freezePc = pcLacksBlocks();
-      for (const at of ['server', 'pc'] as const) {
+      // The primary first: told by its peer that protocol C is in force, it could still pull ahead for a moment.
+      for (const at of toPc ? (['server', 'pc'] as const) : (['pc', 'server'] as const)) {
         const text = await resourceText(
           pair,
           record,
