@@ -1,0 +1,183 @@
+/** What `drbd.test.ts` does inside its machine: a scenario a name. Each leaves both ends in sync, the server primary. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describeError } from '#common/errors.ts';
+import {
+  check,
+  configure,
+  configureBoth,
+  contentOf,
+  cutLink,
+  healLink,
+  PC_DEVICE,
+  pc,
+  SERVER_DEVICE,
+  sameContent,
+  sentKiB,
+  server,
+  shell,
+  until,
+  untilInSync,
+  write,
+  writeText,
+} from './ends.ts';
+
+const MOVE = { protocol: 'C', twoPrimaries: true } as const;
+
+/** One primary again: the server. */
+async function serverAlone(): Promise<void> {
+  await pc.secondary();
+  await server.primary();
+  await configureBoth();
+  await untilInSync();
+  check(await sameContent(), 'both disks are the same');
+}
+
+const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = {
+  async first() {
+    await writeText(server, { pc: undefined });
+    await server.createMetadata();
+    await server.up();
+    await server.primary({ force: true });
+    await write(SERVER_DEVICE, 0, 16 * 1024);
+    await write(SERVER_DEVICE, 200 * 1024, 16 * 1024);
+    const before = await sentKiB();
+    await writeText(pc);
+    await pc.createMetadata();
+    await pc.up();
+    await configure(server);
+    await untilInSync();
+    check(await sameContent(), 'both disks are the same');
+    const sent = (await sentKiB()) - before;
+    check(sent < 40 * 1024, `only what is used was sent (${sent} KiB of 262144)`);
+  },
+
+  async modes() {
+    for (let round = 0; round < 10; round++) {
+      await configureBoth(MOVE);
+      await pc.primary();
+      await write(round % 2 ? SERVER_DEVICE : PC_DEVICE, 1024 * round, 256);
+      await (round % 2 ? pc : server).secondary();
+      await configureBoth();
+      check((await server.status())?.connection === 'Connected', `connected after round ${round}`);
+      await pc.secondary();
+      await server.primary();
+    }
+    await serverAlone();
+  },
+
+  async returning() {
+    await pc.down();
+    const dump = await pc.dumpMetadata();
+    await configure(server, { pc: undefined });
+    for (let i = 0; i < 20; i++) await write(SERVER_DEVICE, 4096 * i, 4);
+    await shell('dd if=/dev/zero of=/dev/ram0 bs=1M count=2 oflag=direct status=none');
+    const before = await sentKiB();
+    await pc.restoreMetadata(dump);
+    await pc.up();
+    await configure(server);
+    await untilInSync();
+    const sent = (await sentKiB()) - before;
+    check(sent <= 160, `only what changed was sent (${sent} KiB for 80)`);
+    check(await sameContent(), 'both disks are the same');
+  },
+
+  async comparing() {
+    await pc.down();
+    await pc.createMetadata();
+    for (let i = 0; i < 20; i++) await write(SERVER_DEVICE, 8192 * i, 4);
+    const before = await sentKiB();
+    await configureBoth({ compare: true });
+    await untilInSync();
+    const sent = (await sentKiB()) - before;
+    check(sent <= 20 * 64 * 2, `only pieces that differ were sent (${sent} KiB for 20 pieces of 64)`);
+    await serverAlone();
+  },
+
+  async incomplete() {
+    await pc.down();
+    await pc.createMetadata();
+    const slow = { limitKiBps: 2000 };
+    await configureBoth(slow);
+    await until('a resync', async () => (await pc.status())?.replication === 'SyncTarget');
+    await configureBoth({ ...MOVE, ...slow });
+    await pc.primary();
+    check(
+      (await contentOf(PC_DEVICE)) === (await contentOf(SERVER_DEVICE)),
+      'what is not here yet is read from the server',
+    );
+    await server.secondary();
+    await configureBoth({ protocol: 'C', freezeWithoutPeer: true, ...slow });
+    await pc.pauseSync();
+    await pc.pauseSync();
+    await until('the pause', async () => (await server.status())?.replication === 'PausedSyncS');
+    await pc.resumeSync();
+    await pc.resumeSync();
+    await write(PC_DEVICE, 100 * 1024, 256);
+    await configureBoth({ protocol: 'C' });
+    await untilInSync();
+    await configureBoth(MOVE);
+    await serverAlone();
+  },
+
+  async twoPrimariesCut() {
+    await configureBoth(MOVE);
+    await pc.primary();
+    await cutLink();
+    await write(PC_DEVICE, 4096, 256);
+    await write(SERVER_DEVICE, 8192, 256); // who does not hold it wrote too: the worst there is
+    const holders = await contentOf(PC_DEVICE);
+    await server.secondary();
+    await configureBoth();
+    await healLink();
+    await untilInSync();
+    check((await contentOf(PC_DEVICE)) === holders, 'the holder lost nothing');
+    check(await sameContent(), 'both disks are the same');
+    await configureBoth(MOVE);
+    await serverAlone();
+  },
+
+  async twoPrimariesMeet() {
+    await configureBoth(MOVE);
+    await pc.primary();
+    await cutLink();
+    await write(PC_DEVICE, 4096, 256);
+    await write(SERVER_DEVICE, 8192, 256);
+    const holders = await contentOf(PC_DEVICE);
+    await healLink();
+    await until('StandAlone', async () => (await server.status())?.connection === 'StandAlone');
+    await server.secondary();
+    await until('StandAlone at the PC too', async () => (await pc.status())?.connection === 'StandAlone');
+    await configureBoth();
+    await untilInSync();
+    check((await contentOf(PC_DEVICE)) === holders, 'the holder lost nothing');
+    await configureBoth(MOVE);
+    await serverAlone();
+  },
+
+  async frozen() {
+    await configureBoth(MOVE);
+    await pc.primary();
+    await server.secondary();
+    await configureBoth({ protocol: 'C', freezeWithoutPeer: true });
+    await cutLink();
+    await until('the freeze', async () => (await pc.status())?.suspended === true);
+    const writing = write(PC_DEVICE, 4096, 4).then(() => 'written');
+    const first = await Promise.race([writing, sleep(5000).then(() => 'waiting')]);
+    check(first === 'waiting', 'a write waits for the server');
+    await healLink();
+    check((await writing) === 'written', 'and goes on when it is back');
+    await configureBoth(MOVE);
+    await serverAlone();
+  },
+};
+
+const [name = ''] = process.argv.slice(2);
+try {
+  const scenario = SCENARIOS[name];
+  if (!scenario) throw new Error(`no scenario ${name}`);
+  await scenario();
+  console.log(`passed ${name}`);
+} catch (error) {
+  console.error(describeError(error));
+  process.exitCode = 1;
+}
