@@ -17,6 +17,8 @@ const system = [
   'dbus',
   'dbus-user-session',
   'libpam-systemd',
+  // of the serial line; not essential any more in Debian 13
+  'login',
   'polkitd',
   'sudo',
   'iproute2',

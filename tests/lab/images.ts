@@ -21,7 +21,8 @@ const SOURCES: Record<string, string> = {
   client: '{builder,pxe-less-boot,client-runtime,common,image-overlay/{common,client}}/**',
   server: '{builder,server,common,image-overlay/{common,server,server-appliance}}/**',
   probe: '{builder/{profiles/probe.ts,disk-*,root-layer.ts},image-overlay/{common,probe}}/**',
-  desktop: '{builder/{profiles/desktop.ts,disk-*,root-layer.ts},image-overlay/{common,desktop}}/**',
+  desktop:
+    '{builder/{profiles/desktop.ts,agent-*,disk-*,root-layer.ts},guest-agent,common/{agent,protocol},image-overlay/{common,desktop,agent}}/**',
 };
 
 /**
