@@ -125,6 +125,7 @@ function ports(pair: Pair, record: PairRecord, host: RemoteHost, running: Runnin
   const { store, hosting, log } = pair.context;
   const toPc = running.to === 'pc';
   const pcLacksBlocks = toPc ? () => pair.serverDrbd?.peerDisk !== 'UpToDate' : () => desktop.holder_complete === 0;
+  let freezes = false;
   return {
     desktop: hostedOf(desktop),
     source: toPc ? pair.server : host,
@@ -134,6 +135,7 @@ function ports(pair: Pair, record: PairRecord, host: RemoteHost, running: Runnin
     ready: (signal) => ready(pair, running.to, signal),
     configure: async (mode) => {
       const freezePc = pcLacksBlocks();
+      freezes = freezePc;
       // The primary first: told by its peer that protocol C is in force, it could still pull ahead for a moment.
       for (const at of toPc ? (['server', 'pc'] as const) : (['pc', 'server'] as const)) {
         const text = await resourceText(
@@ -153,6 +155,8 @@ function ports(pair: Pair, record: PairRecord, host: RemoteHost, running: Runnin
     checkDisks: () => {
       const status = pair.serverDrbd;
       if (!connected(status)) throw new UserError('the disks of server and PC are not connected any more');
+      // Its end is not told to freeze without us, so it must be able to do without.
+      if (toPc && !freezes && pcLacksBlocks()) throw new UserError('the disk of the PC fell behind meanwhile');
       if (!toPc && status?.disk !== 'UpToDate') throw new UserError('the disk of the server is not complete');
     },
     commit: () =>
