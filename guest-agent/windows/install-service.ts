@@ -6,7 +6,7 @@
 import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getAsset, isSea } from 'node:sea';
-import { UserError } from '#common/errors.ts';
+import { messageOf, UserError } from '#common/errors.ts';
 import { RunError, run } from '#common/run.ts';
 import { windowsEnvironment } from './windows-environment.ts';
 
@@ -34,6 +34,7 @@ export async function installService(): Promise<void> {
   await sc('description', SERVICE, 'Shows where this desktop runs and moves it between server and PC.');
   await sc('failure', SERVICE, 'reset=', '3600', 'actions=', 'restart/5000/restart/5000/restart/60000');
   await sc('start', SERVICE);
+  await addToStartMenu(program);
   console.log(`The service ${SERVICE} runs, and starts with Windows. Its program is ${program}.`);
 }
 
@@ -41,10 +42,31 @@ export async function installService(): Promise<void> {
 export async function uninstallService(): Promise<void> {
   await stop();
   if (await exists()) await sc('delete', SERVICE);
+  await rm(startMenuEntry(), { force: true });
   const folder = programFolder();
   if (!process.execPath.toLowerCase().startsWith(folder.toLowerCase()))
     await rm(folder, { recursive: true, force: true });
   console.log(`The service ${SERVICE} is gone.`);
+}
+
+function startMenuEntry(): string {
+  const programs = join(process.env.ProgramData ?? 'C:\\ProgramData', 'Microsoft\\Windows\\Start Menu\\Programs');
+  return join(programs, 'Where is my desktop.lnk');
+}
+
+/** Only Windows itself can write such a file; PowerShell is the part of it that can be asked. */
+async function addToStartMenu(program: string): Promise<void> {
+  const powershell = join(system32(), 'WindowsPowerShell\\v1.0\\powershell.exe');
+  // values by environment: nothing to quote. 7: the console that belongs to the program stays small
+  const script =
+    '$link = (New-Object -ComObject WScript.Shell).CreateShortcut($env:FD_LINK); ' +
+    "$link.TargetPath = $env:FD_PROGRAM; $link.Arguments = 'window'; $link.WindowStyle = 7; $link.Save()";
+  const env = { ...windowsEnvironment(), FD_LINK: startMenuEntry(), FD_PROGRAM: program };
+  try {
+    await run([powershell, '-NoProfile', '-NonInteractive', '-Command', script], { env });
+  } catch (error) {
+    console.error(`There is no entry in the Start menu: ${messageOf(error)}`);
+  }
 }
 
 function programFolder(): string {
@@ -66,8 +88,12 @@ async function stop(): Promise<void> {
   throw new UserError(`the service ${SERVICE} does not stop`);
 }
 
+function system32(): string {
+  return join(process.env.SystemRoot ?? 'C:\\Windows', 'System32');
+}
+
 function scPath(): string {
-  return join(process.env.SystemRoot ?? 'C:\\Windows', 'System32', 'sc.exe');
+  return join(system32(), 'sc.exe');
 }
 
 /** Runs sc.exe. Returns its exit code: 0, "no such service" or "not active". */
