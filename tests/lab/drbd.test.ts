@@ -32,6 +32,7 @@ const CHAPTERS: readonly (readonly [scenario: string, sentence: string])[] = [
   ['twoPrimariesCut', 'cut with two primaries, both wrote: the holder wins as soon as the other one is demoted'],
   ['twoPrimariesMeet', 'two primaries that meet again refuse each other, until one is demoted'],
   ['frozen', 'a PC that may not go on alone stands still, and goes on when the server is back'],
+  ['givenUp', 'a PC that stands still can be given up: what waits fails, and the server goes on'],
 ];
 
 await ensureImages(['client', 'server-debug'], (line) => t.comment(line));

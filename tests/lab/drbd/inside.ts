@@ -144,9 +144,11 @@ const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = {
     await write(SERVER_DEVICE, 8192, 256);
     const holders = await contentOf(PC_DEVICE);
     await healLink();
-    await until('StandAlone', async () => (await server.status())?.connection === 'StandAlone');
+    await until('one refuses the other', async () => {
+      const states = [(await server.status())?.connection, (await pc.status())?.connection];
+      return states.includes('StandAlone');
+    });
     await server.secondary();
-    await until('StandAlone at the PC too', async () => (await pc.status())?.connection === 'StandAlone');
     await configureBoth();
     await untilInSync();
     check((await contentOf(PC_DEVICE)) === holders, 'the holder lost nothing');
@@ -167,6 +169,32 @@ const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = {
     await healLink();
     check((await writing) === 'written', 'and goes on when it is back');
     await configureBoth(MOVE);
+    await serverAlone();
+  },
+
+  async givenUp() {
+    await configureBoth(MOVE);
+    await pc.primary();
+    await server.secondary();
+    await configureBoth({ protocol: 'C', freezeWithoutPeer: true });
+    await cutLink();
+    await until('the freeze', async () => (await pc.status())?.suspended === true);
+    const writing = write(PC_DEVICE, 4096, 4).then(
+      () => 'written',
+      () => 'failed',
+    );
+    await sleep(1000);
+    await pc.disconnect();
+    await shell('drbdsetup detach 102 --force; drbdsetup resume-io 102');
+    check((await writing) === 'failed', 'what waited fails at last');
+    await pc.secondary();
+    await pc.down();
+    await configure(server);
+    await server.primary(); // it goes on without the PC
+    await write(SERVER_DEVICE, 8192, 256);
+    await healLink();
+    await configureBoth();
+    await untilInSync();
     await serverAlone();
   },
 };
