@@ -145,6 +145,7 @@ export class PcHost {
   connect(client: PinnedClient, tunnel: TunnelConfig): void {
     this.disconnect();
     this.#tunnel = tunnel;
+    this.#requireFirewall().catch((err) => this.#options.log.error({ err }, 'the firewall does not know the tunnel'));
     this.#link = new HostLink({
       client,
       host: this.#calls(),
@@ -214,7 +215,9 @@ export class PcHost {
     const localHost = await hostFacts();
     if (!this.#desktop) return { localHost };
     const { attached, machine, replica } = this.#desktop;
-    const drbd = await replica.drbd.status();
+    // While a desktop is moved every moment counts in which nothing runs; what was told last is young enough then.
+    const moving = ['incoming', 'arrived', 'migrating', 'sent'].includes(machine.kind);
+    const drbd = (moving ? this.#drbd : undefined) ?? (await replica.drbd.status());
     const { disk, generation } = attached;
     return {
       localHost,

@@ -12,8 +12,7 @@ import { checkFingerprint, makeFingerprint } from '../disks/fingerprint.ts';
 import type { GuardedDisk, OpenGuarded } from '../disks/guard.ts';
 
 /** The PC hosts one desktop at a time. */
-const PC_MINOR = '0';
-export const PC_DISK = `/dev/drbd${PC_MINOR}`;
+export const PC_DISK = '/dev/drbd0';
 
 export interface ReplicaOptions {
   /** Of the desktop. */
@@ -52,12 +51,12 @@ export class Replica {
     this.#disk = guarded;
     await allowDesktopUser();
     await this.drbd.write(resource);
-    if (await this.#isUp()) {
+    // Also when it had to give its disk up (a frozen write, an error): the metadata knows what may be missing there.
+    if (await this.drbd.status()) {
       await this.drbd.adjust();
       return { metadata: 'kept', why: 'the disk was attached all the time' };
     }
     try {
-      await this.#down(); // it may have lost its disk and still be there
       const answer = await this.#makeMetadata(args, guarded);
       await this.drbd.up();
       if (source === 'pc' && answer.metadata === 'new') await this.drbd.primary({ force: true });
@@ -69,23 +68,14 @@ export class Replica {
     }
   }
 
-  /**
-   * Writes that wait for a server (which went on without this PC, and will not have them) fail at last, so that whoever
-   * waits for them can be ended. The disk is no longer attached then. No effect when nothing waits.
-   */
+  /** What waits for a server that went on without this PC is given up. */
   async unfreeze(): Promise<void> {
-    const status = await this.drbd.status();
-    if (!status?.suspended) return;
-    this.#options.log.warn({ status }, 'what the desktop was writing is given up');
-    await this.drbd.disconnect();
-    // drbdsetup(8): a forced detach does not wait for what is under way; resume-io then fails what is frozen
-    await run(['drbdsetup', 'detach', PC_MINOR, '--force'], { okExitCodes: [0, 1, 10, 17], timeoutMs: 30_000 });
-    await run(['drbdsetup', 'resume-io', PC_MINOR], { okExitCodes: [0, 1, 10, 17], timeoutMs: 30_000 });
+    if (await this.drbd.unfreeze()) this.#options.log.warn('what the desktop was writing is given up');
   }
 
   /** A new text of the same resource, put in force; connects again if it was refused before. */
   async configure(resource: string): Promise<void> {
-    if (!(await this.#isUp())) throw new UserError('the disk of this desktop is not attached to this PC');
+    if (!(await this.drbd.status())) throw new UserError('the disk of this desktop is not attached to this PC');
     await this.drbd.write(resource);
     await this.drbd.adjust();
   }
@@ -107,7 +97,7 @@ export class Replica {
 
   /** The disk is open and DRBD uses it, from before our process started: takes it over, through the guard again. */
   async find(open: { disk: GuardedDisk['disk']; bytes: number }): Promise<boolean> {
-    if (!(await this.#isUp())) return false;
+    if (!(await this.drbd.status())) return false;
     const { openGuarded, id } = this.#options;
     this.#disk = await openGuarded({ ...open, desktopId: id, consent: { kind: 'holdsThisDesktop' } });
     return true;
@@ -118,11 +108,6 @@ export class Replica {
     await this.drbd.disconnect();
     await this.drbd.secondary();
     await this.drbd.down();
-  }
-
-  async #isUp(): Promise<boolean> {
-    const status = await this.drbd.status();
-    return status !== undefined && status.disk !== 'Diskless';
   }
 
   async #makeMetadata(

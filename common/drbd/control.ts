@@ -117,6 +117,18 @@ export class Drbd {
     await this.#adm(['secondary', this.name]);
   }
 
+  /**
+   * Gives up writes that wait for a peer which will not have them: they fail, whoever waits for them can be ended, and
+   * the disk is no longer attached. No effect when nothing waits. `true`: something did.
+   */
+  async unfreeze(): Promise<boolean> {
+    if (!(await this.status())?.suspended) return false;
+    await this.disconnect();
+    await this.#adm(['detach', '--force', this.name]);
+    await this.#adm(['resume-io', this.name], { okExitCodes: [0, 10, 17] });
+    return true;
+  }
+
   async pauseSync(): Promise<void> {
     await this.#adm(['pause-sync', this.name], { okay: [ALREADY.paused] });
   }

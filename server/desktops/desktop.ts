@@ -156,6 +156,7 @@ export class ServerDesktop {
       await this.#endViewers();
       const port = this.#port;
       try {
+        await this.replication.drbd.unfreeze(); // a machine whose disk is frozen cannot be ended
         await this.#machine.end();
       } catch (error) {
         this.#port = port;

@@ -193,6 +193,7 @@ export class Replication {
 
   async #down(): Promise<void> {
     if (!(await this.drbd.status())) return;
+    await this.drbd.unfreeze();
     await this.drbd.disconnect();
     await this.drbd.secondary();
     await this.drbd.down();
