@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { open, readFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
 import { UserError } from './errors.ts';
 import { baseEnvironment, shellLine } from './run.ts';
 
@@ -90,6 +91,33 @@ export async function startProcess(
     return new LongProcess(child.pid, exited, shellLine(argv), options.logFile);
   } finally {
     await log.close();
+  }
+}
+
+/**
+ * Runs a program that tells something, line by line, until it ends or the signal ends it; keeps nothing of it. It ends
+ * with us at its next word, since nobody reads it any more.
+ * @throws UserError when it cannot be started
+ */
+export async function followLines(
+  argv: readonly [string, ...string[]],
+  { signal, onLine }: { signal: AbortSignal; onLine: (line: string) => void },
+): Promise<Exit> {
+  const [program, ...args] = argv;
+  const child = spawn(program, args, { env: baseEnvironment(), stdio: ['ignore', 'pipe', 'ignore'] });
+  const stop = () => child.kill('SIGKILL');
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  createInterface({ input: child.stdout }).on('line', onLine);
+  try {
+    return await new Promise<Exit>((resolve, reject) => {
+      child.once('close', (code, how) => resolve({ code, signal: how }));
+      child.once('error', (cause) =>
+        reject(new UserError(`cannot start ${program}: ${cause.message}\n  ${shellLine(argv)}`, { cause })),
+      );
+    });
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
 }
 

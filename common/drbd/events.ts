@@ -1,11 +1,9 @@
 /** What the kernel tells about DRBD resources: `drbdsetup events2`, pushed line by line. */
-import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '#common/errors.ts';
+import { messageOf, UserError } from '#common/errors.ts';
+import { followLines } from '#common/process.ts';
 import type { DrbdStatus } from '#common/protocol/host-link.ts';
-import { baseEnvironment } from '#common/run.ts';
 
 /** Milliseconds until the first and the longest wait between two starts of `events2`. */
 const BACK_OFF = { first: 500, most: 10_000 };
@@ -152,10 +150,16 @@ function changes(kind: string, fields: ReadonlyMap<string, string>): Partial<Drb
 /** Tells every change of every resource until the signal. Starts `events2` again when it ends. */
 export async function watchDrbd({ signal, onStatus, onError }: WatchOptions): Promise<void> {
   let wait = BACK_OFF.first;
+  const told = new Set<string>();
+  const tell: WatchOptions['onStatus'] = (name, status) => {
+    if (status) told.add(name);
+    else told.delete(name);
+    onStatus(name, status);
+  };
   while (!signal.aborted) {
     const before = Date.now();
     try {
-      await watchOnce(signal, onStatus);
+      await watchOnce(signal, { told, tell });
     } catch (error) {
       if (signal.aborted) return;
       onError(error instanceof Error ? error : new Error(messageOf(error)));
@@ -165,31 +169,25 @@ export async function watchDrbd({ signal, onStatus, onError }: WatchOptions): Pr
   }
 }
 
-async function watchOnce(signal: AbortSignal, onStatus: WatchOptions['onStatus']): Promise<void> {
-  const child = spawn('drbdsetup', ['events2', '--statistics', 'all'], {
-    env: baseEnvironment(),
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  const ended = new Promise<string>((resolve) => {
-    child.once('error', (error) => resolve(`could not be started: ${error.message}`));
-    child.once('close', (code) => resolve(`ended with ${code}`));
-  });
-  const stop = () => child.kill('SIGKILL');
-  signal.addEventListener('abort', stop, { once: true });
+async function watchOnce(
+  signal: AbortSignal,
+  { told, tell }: { told: ReadonlySet<string>; tell: WatchOptions['onStatus'] },
+): Promise<void> {
   const events = new DrbdEvents();
-  const timer = setInterval(() => void lookAtCounters(events, onStatus), LOOK_EVERY);
+  const onLine = (line: string) => {
+    const before = events.complete;
+    const name = events.take(line);
+    if (before && name !== undefined) tell(name, events.get(name));
+    if (before || !events.complete) return;
+    for (const [known, status] of events.all) tell(known, status);
+    for (const gone of [...told].filter((known) => !events.all.has(known))) tell(gone, undefined);
+  };
+  const timer = setInterval(() => void lookAtCounters(events, tell), LOOK_EVERY);
   try {
-    for await (const line of createInterface({ input: child.stdout })) {
-      const before = events.complete;
-      const name = events.take(line);
-      if (!before && events.complete) for (const [known, status] of events.all) onStatus(known, status);
-      else if (before && name !== undefined) onStatus(name, events.get(name));
-    }
-    throw new Error(`drbdsetup events2 ${await ended}`);
+    const exit = await followLines(['drbdsetup', 'events2', '--statistics', 'all'], { signal, onLine });
+    throw new UserError(`drbdsetup events2 ended (${exit.signal ?? exit.code})`);
   } finally {
     clearInterval(timer);
-    signal.removeEventListener('abort', stop);
-    stop();
   }
 }
 

@@ -46,6 +46,24 @@ t.test('changes are added to what is known', async (t) => {
   t.equal(events.get('desk-a'), undefined);
 });
 
+t.test('counters come from /proc/drbd, and are told when they matter', async (t) => {
+  const counters = (oos: number) => `version: 8.4.11 (api:1/proto:86-101)
+srcversion: 637677C4EAFCF5D1D5446B0
+
+ 1: cs:SyncSource ro:Primary/Secondary ds:UpToDate/Inconsistent A r-----
+    ns:8192 nr:0 dw:307200 dr:9216 al:108 bm:0 lo:0 pe:0 ua:0 ap:0 ep:1 wo:f oos:${oos}
+ 7: cs:Unconfigured
+`;
+  const events = new DrbdEvents();
+  for (const line of NOW.split('\n')) events.take(line);
+  t.ok(events.complete);
+  t.same(events.takeCounters(counters(1_700_000)), ['desk-a'], 'a resync gets on');
+  t.match(events.get('desk-a'), { outOfSyncKiB: 1_700_000, sentKiB: 8192, writtenKiB: 307_200, readKiB: 9216 });
+  events.take('change peer-device name:desk-a peer-node-id:0 volume:0 replication:Established peer-disk:UpToDate');
+  t.same(events.takeCounters(counters(1_700_000)), [], 'nothing new');
+  t.same(events.takeCounters(counters(1_700_004)), ['desk-a'], 'more is out of sync');
+});
+
 t.test('what is not understood is left alone', async (t) => {
   const events = new DrbdEvents();
   const strange = ['', 'exists -', 'x', 'exists', 'call helper name:desk-a minor:1 helper:before-resync-source'];
