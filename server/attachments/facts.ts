@@ -36,8 +36,11 @@ export interface AttachmentFact {
   renew: boolean;
   /** The disk has every block now, and that is not written down yet. */
   becameWhole: boolean;
-  /** What the PC has attached for this desktop is not the disk that was chosen. */
-  otherDisk: boolean;
+  /**
+   * What the PC has attached for this desktop is not what was chosen: another disk, or one that was given up before and
+   * chosen again, or its answer to our call was lost.
+   */
+  notAsChosen: boolean;
   paused: boolean;
   /** Whether the server's end was told so; undefined: not known. */
   pausedNow: boolean | undefined;

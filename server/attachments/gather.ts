@@ -72,7 +72,7 @@ async function attachmentFact(pair: Pair, record: PairRecord): Promise<Attachmen
     wanted: row.wanted,
     renew: row.renew === 1,
     becameWhole: row.whole === 0 && memory.pcAttached !== undefined && pair.serverDrbd?.peerDisk === 'UpToDate',
-    otherDisk: memory.pcAttached !== undefined && !sameDisk(row, memory.pcAttached.disk),
+    notAsChosen: memory.pcAttached !== undefined && (row.written === 0 || !sameDisk(row, memory.pcAttached.disk)),
     paused: row.paused === 1,
     pausedNow: memory.pausedNow ?? /^PausedSync/.test(replication),
     diskThere: await pair.context.diskThere(record),

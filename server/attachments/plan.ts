@@ -134,7 +134,7 @@ function diskSteps(facts: PairFacts): Step[] {
   if (!attachment || !pc) return [];
   if (pc.attached && !pc.mine) return []; // it has another desktop's disk, which is detached first
   if (pc.attached) {
-    const anew = attachment.renew || attachment.otherDisk;
+    const anew = attachment.renew || attachment.notAsChosen;
     const leaves = attachment.wanted === 'detached' || anew;
     if (leaves && holder.kind === 'server') return [{ do: 'detach', save: !anew && cleanlyLeft(pc) }];
     return [

@@ -88,7 +88,7 @@ function attachmentOf(pair: Pair, record: PairRecord, pcs: Pcs): Attachment | un
 /** The PC that is attached, or one that is still leaving. */
 function shownRow({ host, memory }: Pair, { attachment, known }: PairRecord): AttachmentRow | undefined {
   if (attachment) return attachment;
-  return memory.pcAttached ? known.find((a) => a.pc === host?.pc) : undefined;
+  return memory.pcAttached && host?.address !== undefined ? known.find((a) => a.pc === host.pc) : undefined;
 }
 
 /** Why the desktop could not run on the PC it is attached to; undefined: it could. */

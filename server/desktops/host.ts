@@ -10,7 +10,7 @@ export interface ServerHostOptions {
   /** @throws HostingError for an id that is not known */
   find(id: string): { desktop: ServerDesktop; record: DesktopRecord };
   /** @throws HostingError when a machine of this size cannot be started now */
-  requireRoom(desktop: DesktopRecord): Promise<void>;
+  requireRoom(desktop: DesktopRecord, what: 'start' | 'arrive'): Promise<void>;
   onNotice(listener: (notice: HostNotice) => void): () => void;
 }
 
@@ -39,7 +39,7 @@ export function serverHost({ find, requireRoom, onNotice }: ServerHostOptions): 
     },
     async startIncoming({ desktop: { id } }) {
       const { desktop, record } = find(id);
-      await requireRoom(record);
+      await requireRoom(record, 'arrive');
       return await desktop.receive(record);
     },
     async migrateTo({ desktop: id, ...to }, signal) {
@@ -67,7 +67,7 @@ export function serverHost({ find, requireRoom, onNotice }: ServerHostOptions): 
     },
     async startMachine({ desktop: { id } }) {
       const { desktop, record } = find(id);
-      await requireRoom(record);
+      await requireRoom(record, 'start');
       await desktop.startAndWait(record);
       return {};
     },

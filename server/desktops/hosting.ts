@@ -72,7 +72,7 @@ export class ServerHosting implements Hosting {
     this.#storage = parts.storage;
     this.host = serverHost({
       find: (id) => ({ desktop: this.#desktop(id), record: this.#record(id) }),
-      requireRoom: (desktop) => this.#requireRoom(desktop),
+      requireRoom: (desktop, what) => this.#requireRoom(desktop, what),
       onNotice: (listener) => {
         this.#changes.on('notice', listener);
         return () => this.#changes.off('notice', listener);
@@ -185,7 +185,7 @@ export class ServerHosting implements Hosting {
       throw new HostingError('conflict', 'the desktop is shutting down', { hint: 'Try again when it is off.' });
     }
     this.#records.set(desktop.id, desktop);
-    await this.#requireRoom(desktop);
+    await this.#requireRoom(desktop, 'start');
     hosted.start(desktop);
   }
 
@@ -278,10 +278,13 @@ export class ServerHosting implements Hosting {
     return record;
   }
 
-  /** @throws HostingError when a machine of this size cannot be started now */
-  async #requireRoom(desktop: DesktopRecord): Promise<void> {
+  /**
+   * One that arrives needs no more space than it has: its disk has been here all the time.
+   * @throws HostingError when a machine of this size cannot be started now
+   */
+  async #requireRoom(desktop: DesktopRecord, what: 'start' | 'arrive'): Promise<void> {
     this.#requireStorage();
-    await requireSpace();
+    if (what === 'start') await requireSpace();
     const problem = hostProblem(await hostFacts(), desktop, 'the server');
     if (problem) throw new HostingError('unavailable', problem);
   }

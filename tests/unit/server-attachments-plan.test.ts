@@ -19,7 +19,7 @@ const AT_REST: PairFacts = {
   attachment: {
     wanted: 'attached',
     renew: false,
-    otherDisk: false,
+    notAsChosen: false,
     becameWhole: false,
     paused: false,
     pausedNow: false,
@@ -85,7 +85,7 @@ t.test('a PC leaves: what it knows is kept only when nothing wrote there', async
 });
 
 t.test('another disk of the same PC was chosen: the first one is left before', async (t) => {
-  const attachment = { ...AT_REST.attachment, otherDisk: true } as PairFacts['attachment'];
+  const attachment = { ...AT_REST.attachment, notAsChosen: true } as PairFacts['attachment'];
   t.same(planned({ attachment }), ['detach']);
 });
 
