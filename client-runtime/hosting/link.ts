@@ -16,8 +16,8 @@ import {
   HostRequest,
 } from '#common/protocol/host-link.ts';
 
-/** Milliseconds of silence after which the server is taken for dead: it pings every 5 s. */
-const SILENCE_MS = 15_000;
+/** Milliseconds of silence after which the server is taken for dead: it pings every 5 s, and may be very busy. */
+const SILENCE_MS = 30_000;
 /** Milliseconds before each further attempt to connect. */
 const BACK_OFF_MS = [500, 1_000, 2_000, 3_000, 5_000];
 /** Bytes; the biggest call holds saved metadata of up to 32 MiB. */

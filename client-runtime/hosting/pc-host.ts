@@ -86,6 +86,8 @@ export class PcHost {
       if (!(await desktop.find())) return await this.#memory.forget();
       this.#desktop = desktop;
       this.#watch();
+      // Nobody is logged in any more, so the server cannot say how its move went on.
+      this.#cancelTimer = setTimeout(() => void this.#stayHere(), CANCEL_AFTER_MS);
       log.info({ desktop: attached.desktop.id, machine: desktop.machine }, 'a desktop was found on this PC');
     } catch (err) {
       log.error({ err, desktop: attached.desktop.id }, 'the desktop on this PC could not be taken over');
