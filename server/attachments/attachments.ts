@@ -1,5 +1,7 @@
 /** Desktops on PCs: what people ask for, who may, and the pairs that make it so. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { messageOf, UserError } from '#common/errors.ts';
 import type {
   Attach,
   ChangeAttachment,
@@ -229,21 +231,37 @@ export class Attachments {
     const pair = await this.#needPair(row.id);
     const host = await this.#reachable(pair, row);
     if (!host) return false;
-    await host.startMachine({ desktop: hostedOf(row) });
+    if (pair.memory.pcAttached?.machine.kind === 'running' || pair.memory.startingSince !== undefined) return true;
+    pair.memory.startingSince = this.#context.now();
+    this.#changed(row.id, 'at once');
+    const started = asked(host.startMachine({ desktop: hostedOf(row) })).finally(() => {
+      pair.memory.startingSince = undefined;
+      this.#changed(row.id, 'at once');
+    });
+    // Whoever asked waits for a refusal, but not for as long as a slow PC may need; then the notice tells.
+    const waited = sleep(this.#context.timing.readyMs, 'waited', { ref: false });
+    const first = await Promise.race([started, waited]);
+    if (first === 'waited') started.catch((error) => this.#startFailed(row, error));
     return true;
+  }
+
+  async #startFailed(row: DesktopRow, error: unknown): Promise<void> {
+    this.#options.log.warn({ err: error, desktop: row.id }, 'a PC did not start its desktop');
+    await this.store.notice(row.id, `${row.name} could not be started: ${messageOf(error)}`);
+    this.#changed(row.id, 'at once');
   }
 
   /** @throws Problem */
   async shutDownOnPc(row: DesktopRow): Promise<void> {
     const host = await this.#reachable(await this.#needPair(row.id), row);
-    await host?.shutDown({ desktop: row.id });
+    if (host) await asked(host.shutDown({ desktop: row.id }));
   }
 
   /** @throws Problem */
   async forceOffOnPc(row: DesktopRow): Promise<void> {
     this.#notMoving(row);
     const host = await this.#reachable(await this.#needPair(row.id), row);
-    await host?.endMachine({ desktop: row.id });
+    if (host) await asked(host.endMachine({ desktop: row.id }));
   }
 
   /** A move, or what is left of one, must not be disturbed by switching on or off. @throws Problem */
@@ -275,6 +293,9 @@ export class Attachments {
     if (!record || record.desktop.holder_pc === null) return undefined;
     const pc = this.#pcs.get(record.desktop.holder_pc)?.name ?? 'a PC';
     if (host?.address !== undefined) {
+      // It may just have come back, and be getting its disk ready.
+      const { readyMs } = this.#context.timing;
+      if (!pair.memory.pcAttached) await Promise.race([pair.putRight(), sleep(readyMs, undefined, { ref: false })]);
       if (pair.memory.pcAttached) return host;
       throw new Problem('conflict', `${pc} is getting the disk of ${row.name} ready`, {
         hint: 'Try again in a moment.',
@@ -409,5 +430,16 @@ export class Attachments {
   #tell(id: string): void {
     this.#waiting.delete(id);
     for (const listener of this.#listeners) listener(id);
+  }
+}
+
+/** What a PC refuses, or cannot do, is told to the person who asked. */
+async function asked<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const { message, hint } = error;
+    throw new Problem('unavailable', message, { cause: error, ...(hint !== undefined && { hint }) });
   }
 }

@@ -59,6 +59,8 @@ export interface PairMemory {
   pcAttached: HostAnswer<'inspect'>['attached'];
   localHost: HostAnswer<'inspect'>['localHost'] | undefined;
   migration: MigrationProgress | undefined;
+  /** Since when the PC is switching the desktop on, ms since the epoch; undefined: it is not. */
+  startingSince: number | undefined;
   disconnectedSince: number;
   samples: Samples;
 }
@@ -94,7 +96,7 @@ export class Pair {
     this.memory = {
       resource: { server: undefined, pc: undefined },
       ...{ openFor: undefined, pausedNow: undefined, reconnectAt: {}, links: -1, discardedFor: -1 },
-      ...{ pcAttached: undefined, localHost: undefined, migration: undefined },
+      ...{ pcAttached: undefined, localHost: undefined, migration: undefined, startingSince: undefined },
       disconnectedSince: context.now(),
       samples: [],
     };

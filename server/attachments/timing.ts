@@ -11,6 +11,8 @@ export interface Timing {
   tellEveryMs: number;
   /** Without its PC for this long, a desktop may be started on the server, if everything is there: a cable may be out for a moment. */
   lostAfterMs: number;
+  /** That somebody who starts a desktop waits for its PC to get the disk ready. */
+  readyMs: number;
   move: MoveLimits;
   calls: CallLimits;
 }
@@ -20,6 +22,7 @@ export const TIMING: Timing = {
   reconnectMs: 10_000,
   tellEveryMs: 500,
   lostAfterMs: 30_000,
+  readyMs: 15_000,
   move: MOVE_LIMITS,
   calls: CALL_LIMITS,
 };

@@ -35,6 +35,10 @@ export function stateOnPc(pair: Pair, record: PairRecord): DesktopState {
   const machine = pair.memory.pcAttached?.machine;
   const { desktop } = record;
   const since = iso(desktop.holder_since ?? desktop.created_at);
+  const { startingSince } = pair.memory;
+  if (startingSince !== undefined && machine?.kind !== 'running') {
+    return { kind: 'starting', since: iso(startingSince), step: 'Switching the desktop on' };
+  }
   switch (machine?.kind) {
     case 'running':
       return { kind: 'running', since: machine.since, viewers: 0 };

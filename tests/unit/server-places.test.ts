@@ -290,6 +290,30 @@ t.test(
   },
 );
 
+t.test('power of a desktop that a PC holds: the PC does it, and its refusal is told', async (t) => {
+  const pc = await FakePc.logIn(test, 'ana', ONE);
+  await pc.connect(test);
+  await attach(pc);
+  await until(() => pc.names().includes('attach'));
+  await settled();
+  await test.hold(desktop.id, ONE);
+  const power = (what: string) =>
+    pc.client.call({ method: 'POST', path: `/desktops/${desktop.id}/${what}`, answer: Desktop });
+  await power('start');
+  t.equal(pc.names().at(-1), 'startMachine');
+  pc.machine = { kind: 'running', since: new Date().toISOString() };
+  pc.say({ notice: 'machine', desktop: desktop.id, state: pc.machine });
+  await settled();
+  t.equal((await show()).state.kind, 'running');
+  await power('shut-down');
+  t.equal(pc.names().at(-1), 'shutDown');
+  pc.answers.endMachine = () => {
+    throw new Error('QEMU does not go');
+  };
+  t.match(await refusal(power('force-off')), { code: 'unavailable', message: 'pc-11: QEMU does not go' });
+  t.equal(test.hosting.desktopState(desktop.id).kind, 'off', 'the server starts nothing');
+});
+
 async function settled(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 100));
 }

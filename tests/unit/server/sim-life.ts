@@ -28,6 +28,7 @@ const TIMING: Timing = {
   reconnectMs: 10,
   tellEveryMs: 5,
   lostAfterMs: 5,
+  readyMs: 20,
   move: { stalled: 200, copying: 400, arriving: 30, look: 1 },
   calls: { ...limits, migrateTo: undefined },
 };
