@@ -29,6 +29,8 @@ const ARRIVAL_PORT = 40_000;
 /** Seconds that the kiosk's viewer has to connect to the screen. */
 const TICKET_SECONDS = 30;
 
+/** Milliseconds after which a guest that was asked to shut down did not want to. */
+const SHUT_DOWN_LIMIT_MS = 180_000;
 /** Milliseconds between two presses of the power button: a guest that is still starting loses the first one. */
 const PRESS_EVERY_MS = 20_000;
 
@@ -141,12 +143,20 @@ export class PcDesktop {
     await this.#machine.end();
   }
 
+  /** Presses the power button, and goes on pressing it for a while. */
   async shutDown(): Promise<void> {
+    if (this.#machine.state.kind === 'none') return;
     await this.#machine.pressPowerButton();
+    void this.#pressUntilOff(SHUT_DOWN_LIMIT_MS);
   }
 
   /** Asks the guest to shut down, and ends it when it has not after this many milliseconds. */
   async shutDownWithin(ms: number): Promise<void> {
+    await this.#pressUntilOff(ms);
+    await this.endMachine();
+  }
+
+  async #pressUntilOff(ms: number): Promise<void> {
     const deadline = Date.now() + ms;
     for (let pressed = 0; this.#machine.state.kind === 'running' && Date.now() < deadline; ) {
       if (Date.now() - pressed > PRESS_EVERY_MS) {
@@ -155,7 +165,6 @@ export class PcDesktop {
       }
       await sleep(200);
     }
-    await this.endMachine();
   }
 
   /** Lets a viewer on this PC in, once more. */

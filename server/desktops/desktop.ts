@@ -305,7 +305,7 @@ export class ServerDesktop {
     void this.#endViewers();
     this.#port = undefined;
     this.#receiving = false;
-    if (state.kind !== this.#state.kind || state.kind === 'failed') this.#setState(state);
+    this.#setState(state);
   }
 
   /** @param options `insist`: also when it was asked to shut down */
@@ -319,6 +319,7 @@ export class ServerDesktop {
   }
 
   #setState(state: DesktopState): void {
+    if (JSON.stringify(state) === JSON.stringify(this.#state)) return;
     this.#state = state;
     this.#options.log.info({ desktop: this.id, state }, 'state');
     this.#options.onChange();
