@@ -44,7 +44,7 @@ export function DiskQuestion({ choice, onConfirm, onCancel }: DiskQuestionProps)
         onCancel();
       }}
     >
-      <h2 id={title}>{words.question(choice.disk.model || words.noModel)}</h2>
+      <h2 id={title}>{words.question(choice.disk.model || words.thisDisk)}</h2>
       <p id={text}>{words.questionText}</p>
       <dl class="detail">
         <div>

@@ -75,6 +75,7 @@ export const copiesEn: CopyTexts = {
     settingUp: 'The disk is being set up …',
     problem: 'That did not work.',
     noModel: 'Disk',
+    thisDisk: 'this disk',
     partitions: (count) => plural('en', count, { one: '1 partition', other: (n) => `${n} partitions` }),
     question: (model) => `Overwrite ${model}?`,
     questionText: 'Everything on this disk is lost, and nobody can bring it back:',

@@ -78,6 +78,7 @@ export const copiesPt: CopyTexts = {
     settingUp: 'O disco está a ser preparado …',
     problem: 'Não foi possível.',
     noModel: 'Disco',
+    thisDisk: 'este disco',
     partitions: (count) => plural('pt', count, { one: '1 partição', other: (n) => `${n} partições` }),
     question: (model) => `Apagar ${model}?`,
     questionText: 'Perde-se tudo o que está neste disco, e ninguém o consegue recuperar:',

@@ -51,6 +51,7 @@ export interface CopyTexts {
     | 'questionText'
     | 'typed'
     | 'noModel'
+    | 'thisDisk'
     | 'systems',
     string
   > & {
