@@ -1,7 +1,5 @@
 /** Desktops on PCs: what people ask for, who may, and the pairs that make it so. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { messageOf, UserError } from '#common/errors.ts';
 import type {
   Attach,
   ChangeAttachment,
@@ -18,12 +16,13 @@ import { readSetting } from '../database/settings.ts';
 import type { Hosting } from '../hosting.ts';
 import type { Hosts, RemoteHost } from '../hosts/hosts.ts';
 import { withLimits } from '../hosts/limits.ts';
-import { hostedOf, recordOf } from '../inventory/record.ts';
+import { recordOf } from '../inventory/record.ts';
 import { Movers } from '../moves/mover.ts';
 import { Problem } from '../problem.ts';
 import { consentFor, diskOfSession, MOVE_FIRST, pcSession } from './choose.ts';
 import { Pair, type PairContext } from './pair.ts';
 import { connected } from './plan.ts';
+import { forceOffHeld, type Held, shutDownHeld, startHeld } from './power.ts';
 import { asideText, whatIsLost } from './reclaim.ts';
 import { AttachmentStore, type PairRecord, sameDisk } from './store.ts';
 import { TIMING, type Timing } from './timing.ts';
@@ -228,40 +227,18 @@ export class Attachments {
    */
   async startOnPc(row: DesktopRow): Promise<boolean> {
     this.#notMoving(row);
-    const pair = await this.#needPair(row.id);
-    const host = await this.#reachable(pair, row);
-    if (!host) return false;
-    if (pair.memory.pcAttached?.machine.kind === 'running' || pair.memory.startingSince !== undefined) return true;
-    pair.memory.startingSince = this.#context.now();
-    this.#changed(row.id, 'at once');
-    const started = asked(host.startMachine({ desktop: hostedOf(row) })).finally(() => {
-      pair.memory.startingSince = undefined;
-      this.#changed(row.id, 'at once');
-    });
-    // Whoever asked waits for a refusal, but not for as long as a slow PC may need; then the notice tells.
-    const waited = sleep(this.#context.timing.readyMs, 'waited', { ref: false });
-    const first = await Promise.race([started, waited]);
-    if (first === 'waited') started.catch((error) => this.#startFailed(row, error));
-    return true;
-  }
-
-  async #startFailed(row: DesktopRow, error: unknown): Promise<void> {
-    this.#options.log.warn({ err: error, desktop: row.id }, 'a PC did not start its desktop');
-    await this.store.notice(row.id, `${row.name} could not be started: ${messageOf(error)}`);
-    this.#changed(row.id, 'at once');
+    return await startHeld(await this.#held(row));
   }
 
   /** @throws Problem */
   async shutDownOnPc(row: DesktopRow): Promise<void> {
-    const host = await this.#reachable(await this.#needPair(row.id), row);
-    if (host) await asked(host.shutDown({ desktop: row.id }));
+    await shutDownHeld(await this.#held(row));
   }
 
   /** @throws Problem */
   async forceOffOnPc(row: DesktopRow): Promise<void> {
     this.#notMoving(row);
-    const host = await this.#reachable(await this.#needPair(row.id), row);
-    if (host) await asked(host.endMachine({ desktop: row.id }));
+    await forceOffHeld(await this.#held(row));
   }
 
   /** A move, or what is left of one, must not be disturbed by switching on or off. @throws Problem */
@@ -287,31 +264,10 @@ export class Attachments {
     this.#pairs.delete(row.id);
   }
 
-  async #reachable(pair: Pair, row: DesktopRow): Promise<RemoteHost | undefined> {
-    const record = await pair.reload();
-    const { host } = pair;
-    if (!record || record.desktop.holder_pc === null) return undefined;
-    const pc = this.#pcs.get(record.desktop.holder_pc)?.name ?? 'a PC';
-    if (host?.address !== undefined) {
-      // It may just have come back, and be getting its disk ready.
-      const { readyMs } = this.#context.timing;
-      if (!pair.memory.pcAttached) await Promise.race([pair.putRight(), sleep(readyMs, undefined, { ref: false })]);
-      if (pair.memory.pcAttached) return host;
-      throw new Problem('conflict', `${pc} is getting the disk of ${row.name} ready`, {
-        hint: 'Try again in a moment.',
-      });
-    }
-    const lost =
-      this.#context.now() - pair.memory.disconnectedSince > this.#context.timing.lostAfterMs &&
-      !connected(pair.serverDrbd);
-    if (record.desktop.holder_complete === 0 && lost) {
-      await pair.alone(() => this.store.takeBack(row.id, row.generation, undefined));
-      await pair.putRight(); // the PC is shut out before the desktop starts here
-      return undefined;
-    }
-    throw new Problem('conflict', `${row.name} is on ${pc}, with the newest copy, and ${pc} is not connected`, {
-      hint: 'Start that PC and log in there. If it is lost, an administrator can take the desktop back.',
-    });
+  async #held(row: DesktopRow): Promise<Held> {
+    const pair = await this.#needPair(row.id);
+    await pair.reload();
+    return { pair, row, pcName: this.#pcs.get(row.holder_pc ?? '')?.name ?? 'a PC' };
   }
 
   /** Until when the server's copy is what the PC had; undefined: not known, or in the middle of being written. */
@@ -430,16 +386,5 @@ export class Attachments {
   #tell(id: string): void {
     this.#waiting.delete(id);
     for (const listener of this.#listeners) listener(id);
-  }
-}
-
-/** What a PC refuses, or cannot do, is told to the person who asked. */
-async function asked<T>(call: Promise<T>): Promise<T> {
-  try {
-    return await call;
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    const { message, hint } = error;
-    throw new Problem('unavailable', message, { cause: error, ...(hint !== undefined && { hint }) });
   }
 }
