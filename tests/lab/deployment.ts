@@ -1,6 +1,8 @@
-import { constants, copyFile, open } from 'node:fs/promises';
+import { constants, copyFile, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Desktop, Session } from '#common/protocol/client-server.ts';
+import { type Static, type TSchema, Type } from 'typebox';
+import { PinnedClient } from '#common/http/pinned-client.ts';
+import { Desktop, Pc, Session } from '#common/protocol/client-server.ts';
 import type { BootConfig } from '#common/protocol/config.ts';
 import { run } from '#common/run.ts';
 import { client } from '../../builder/profiles/client.ts';
@@ -42,6 +44,7 @@ export class Deployment {
   /** `sha256:…`, as the server's console shows it; known after {@link setUp}. */
   #ca = '';
 
+  #api: PinnedClient | undefined;
   /** The network that each machine's NAT makes, with this machine at .2; QEMU's own unless given. */
   readonly #network: string | undefined;
 
@@ -125,8 +128,12 @@ export class Deployment {
     return stdout;
   }
 
-  async #json<T>(...args: string[]): Promise<T> {
-    return JSON.parse(await this.flexdeploy(['--json', ...args])) as T;
+  /** A question to the API with the command line's token: tests ask all the time, and a process each is a load. */
+  async #ask<T extends TSchema>(path: string, answer: T): Promise<Static<T>> {
+    this.#api ??= new PinnedClient(
+      JSON.parse(await readFile(join(this.lab.folder, 'config', 'flexdeploy', 'login.json'), 'utf8')),
+    );
+    return this.#api.call({ path, answer });
   }
 
   async importSampleDesktop(onLine?: (line: string) => void): Promise<void> {
@@ -159,12 +166,18 @@ export class Deployment {
     });
   }
 
-  desktop(name: string): Promise<Desktop> {
-    return this.#json('desktop', 'show', name);
+  async desktop(name: string): Promise<Desktop> {
+    const desktop = (await this.#ask('/desktops', Type.Array(Desktop))).find((d) => d.name === name);
+    if (!desktop) throw new Error(`there is no desktop ${name}`);
+    return desktop;
   }
 
   sessions(): Promise<Session[]> {
-    return this.#json('session', 'list');
+    return this.#ask('/sessions', Type.Array(Session));
+  }
+
+  pcs(): Promise<Pc[]> {
+    return this.#ask('/pcs', Type.Array(Pc));
   }
 
   /** A PC with the live image and this deployment's flexdeploy.json, switched off. */
@@ -201,6 +214,7 @@ export class Deployment {
   }
 
   close(): Promise<void> {
+    this.#api?.close();
     return this.lab.close();
   }
 }

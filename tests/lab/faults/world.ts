@@ -56,9 +56,7 @@ export class World {
 
   /** The PC's disk with this serial number, as the PC itself told the server at log-in. */
   async disk(serial: string): Promise<DiskIdentity> {
-    const pcs = JSON.parse(await this.deployment.flexdeploy(['--json', 'pc', 'list'])) as {
-      disks: (DiskIdentity & { name: string; removable: boolean })[];
-    }[];
+    const pcs = await this.deployment.pcs();
     const disk = pcs.flatMap((p) => p.disks).find((d) => d.serial === serial);
     if (!disk) throw new Error(`the PC tells of no disk ${serial}`);
     const { wwn, model, bytes } = disk;
