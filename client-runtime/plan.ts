@@ -140,7 +140,7 @@ function towardsDesktop(facts: Facts, session: SessionFact, desktops: Desktop[],
   const notice = reasonToLeave(desktop, wanted);
   if (notice) return [{ do: 'leaveDesktop', id, name, notice }];
   if (!desktop) return [];
-  if (isHeldHere(desktop, session.login.pc) && facts.here.desktop !== id && !session.attachTried.includes(id))
+  if (isHeldHere(desktop, session.login.pc) && isBeingOpened(facts, session, desktop))
     return [{ do: 'waitForDesktop', id, name, why: 'Opening the copy on this PC' }];
   const { state } = desktop;
   if ((state.kind === 'off' || state.kind === 'failed') && !wanted.started) return [{ do: 'startDesktop', id, name }];
@@ -149,6 +149,12 @@ function towardsDesktop(facts: Facts, session: SessionFact, desktops: Desktop[],
   if (state.kind !== 'running' || !tunnelReady || place === undefined)
     return [...thaw(facts, desktop, place), { do: 'waitForDesktop', id, name, why: undefined }];
   return pictureSteps(facts, desktop, wanted, place);
+}
+
+/** Its newest state is on a disk of this PC that is not open yet: neither we nor the server can start it before. */
+function isBeingOpened({ here }: Facts, { attachTried }: SessionFact, { id, attachment }: Desktop): boolean {
+  if (!attachment || attachment.state.kind === 'failed') return !attachTried.includes(id);
+  return here.desktop !== id || attachment.state.kind === 'preparing';
 }
 
 /** Opens the picture at a place, also over the one of another place, which stays until the new one is there. */

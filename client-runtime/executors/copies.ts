@@ -25,16 +25,18 @@ export const copyExecutors: Pick<Executors, CopyStep> = {
 
   async attach({ id, disk, confirmed }, runtime) {
     const { session } = runtime.facts;
-    session?.attachTried.push(id);
     await ask(
       runtime,
       async (client) => {
         const body = { disk, confirmed };
         const path = `/desktops/${id}/attachment`;
-        runtime.desktopIs(await client.call({ method: 'PUT', path, body, answer: Desktop, timeoutMs: ATTACH_MS }));
+        const desktop = await client.call({ method: 'PUT', path, body, answer: Desktop, timeoutMs: ATTACH_MS });
+        session?.attachTried.push(id);
+        runtime.desktopIs(desktop);
         if (confirmed) leaveDisks(runtime);
       },
       (why) => {
+        session?.attachTried.push(id);
         const { disks } = runtime.wanted;
         if (confirmed && disks) Object.assign(disks, { chosen: undefined, list: undefined, problem: why });
       },

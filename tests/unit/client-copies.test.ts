@@ -111,6 +111,32 @@ const ATTACHING: Case[] = [
     'opening',
   ],
   [
+    'also while the server gets it ready',
+    facts({
+      session: having(
+        { holder: holder(), state: OFF, attachment: attachment({ kind: 'preparing', step: 'x' }) },
+        { attachTried: [ID] },
+      ),
+      here: here(),
+    }),
+    wanted({ desktop: blue() }),
+    ['waitForDesktop'],
+    'opening',
+  ],
+  [
+    'a disk that could not be opened is no reason to wait: the server says what is wrong',
+    facts({
+      session: having(
+        { holder: holder(), state: OFF, attachment: attachment({ kind: 'failed', reason: 'x' }) },
+        { attachTried: [ID] },
+      ),
+      here: NO_DISK_YET,
+    }),
+    wanted({ desktop: blue() }),
+    ['startDesktop'],
+    'opening',
+  ],
+  [
     'and is started from there',
     facts({ session: having({ holder: holder(), state: OFF, attachment: attachment() }), here: here() }),
     wanted({ desktop: blue() }),
