@@ -147,7 +147,7 @@ export class PcDesktop {
   async shutDown(): Promise<void> {
     if (this.#machine.state.kind === 'none') return;
     await this.#machine.pressPowerButton();
-    void this.#pressUntilOff(SHUT_DOWN_LIMIT_MS);
+    void this.#pressUntilOff(SHUT_DOWN_LIMIT_MS, Date.now());
   }
 
   /** Asks the guest to shut down, and ends it when it has not after this many milliseconds. */
@@ -156,9 +156,9 @@ export class PcDesktop {
     await this.endMachine();
   }
 
-  async #pressUntilOff(ms: number): Promise<void> {
+  async #pressUntilOff(ms: number, pressedAt = 0): Promise<void> {
     const deadline = Date.now() + ms;
-    for (let pressed = 0; this.#machine.state.kind === 'running' && Date.now() < deadline; ) {
+    for (let pressed = pressedAt; this.#machine.state.kind === 'running' && Date.now() < deadline; ) {
       if (Date.now() - pressed > PRESS_EVERY_MS) {
         pressed = Date.now();
         await this.#machine.pressPowerButton().catch(() => {}); // it went meanwhile

@@ -64,6 +64,13 @@ export class Drbd {
     return code === 0;
   }
 
+  /** Of a resource that is down: whether its metadata says that the disk is one moment's whole content. */
+  async isConsistent(): Promise<boolean> {
+    const { code, stdout } = await this.#adm(['get-gi', this.name], { okExitCodes: [0, 1, 10, 20, 255] });
+    // current:bitmap:history:history:consistent:was-up-to-date:… (drbdmeta.c, m_get_v8_uuids)
+    return code === 0 && stdout.trim().split('\n').at(-1)?.split(':')[4] === '1';
+  }
+
   /** New, empty metadata: everything is out of sync, and this end has nothing that anybody wants. Wipes what was there. */
   async createMetadata(): Promise<void> {
     await this.#meta('create-md', `--peer-max-bio-size=${LARGEST_REQUEST}`);

@@ -54,7 +54,7 @@ export class ServerDesktop {
     this.id = options.id;
     this.#options = options;
     this.#places = placesOf(options.id, options.folders);
-    this.replication = new Replication(options.id, options.folders);
+    this.replication = new Replication(options.id, options);
     this.#machine = new HostedMachine({
       places: this.#places,
       log: options.log.child({ desktop: options.id }),

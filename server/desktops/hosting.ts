@@ -32,7 +32,7 @@ import { TUNNEL_INTERFACE, Tunnels } from '../tunnel/tunnels.ts';
 import { ServerDesktop } from './desktop.ts';
 import { serverHost } from './host.ts';
 import { PeerOpenings } from './peers.ts';
-import { idOfResource, serverEnd } from './replication.ts';
+import { idOfResource, isWhole, serverEnd } from './replication.ts';
 
 /** The first screen's TCP port: SPICE's and VNC's traditional one. */
 const FIRST_PORT = 5900;
@@ -303,7 +303,7 @@ export class ServerHosting implements Hosting {
         else {
           this.#drbd.set(id, status);
           this.#changes.emit('notice', { notice: 'drbd', desktop: id, status });
-          if (status.disk === 'UpToDate' && before?.disk !== 'UpToDate') this.#whole(id);
+          if (isWhole(status) && !(before && isWhole(before))) this.#whole(id);
         }
       },
     });

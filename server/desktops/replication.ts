@@ -5,11 +5,13 @@
 import { randomBytes } from 'node:crypto';
 import { access, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Logger } from 'pino';
 import { Drbd } from '#common/drbd/control.ts';
 import { type DrbdEnd, renderResource } from '#common/drbd/resource.ts';
 import { writeFileDurably } from '#common/files.ts';
 import type { Folders } from '#common/hosting/places.ts';
 import { createThin, devicePath, logicalVolumes, removeVolume, rename, setActive, snapshot } from '#common/lvm/lvm.ts';
+import type { DrbdStatus } from '#common/protocol/host-link.ts';
 import { run } from '#common/run.ts';
 import { type DesktopRecord, HostingError } from '../hosting.ts';
 import { diskVolume } from '../storage/images.ts';
@@ -62,13 +64,25 @@ export function metadataBytes(diskBytes: number): number {
   return Math.ceil((diskBytes / 4096 / 8 + 64 * 1024) / (4 * MIB)) * 4 * MIB;
 }
 
+/** Disk states of a copy that is one moment's whole content, be it an older one. */
+const CLEAN = ['UpToDate', 'Consistent', 'Outdated'];
+/** Replication states in which this end is, and stays, up to date. */
+const SETTLED = ['Established', 'SyncSource', 'PausedSyncS', 'VerifyS', 'VerifyT', 'Ahead'];
+
+/** Pure: this end has everything, and nothing is about to be written over it. */
+export function isWhole({ disk, connection, replication }: DrbdStatus): boolean {
+  return disk === 'UpToDate' && connection === 'Connected' && SETTLED.includes(replication);
+}
+
 export class Replication {
   readonly drbd: Drbd;
   readonly #id: string;
   readonly #folder: string;
+  readonly #log: Logger;
 
-  constructor(id: string, folders: Folders) {
+  constructor(id: string, { folders, log }: { folders: Folders; log: Logger }) {
     this.#id = id;
+    this.#log = log;
     this.#folder = join(folders.state, 'drbd');
     const name = resourceName(id);
     this.drbd = new Drbd({ file: join(this.#folder, `${name}.res`), node: 'server', name });
@@ -86,9 +100,16 @@ export class Replication {
   async configure(desktop: DesktopRecord, text: string): Promise<void> {
     if (!(await this.drbd.status())) await this.#prepare(desktop);
     if (await there(this.#first)) await this.open(desktop); // alone: nobody may see it as it is now
+    await this.#keepOld();
     await this.drbd.write(text);
     await this.drbd.adjust();
     await settle();
+  }
+
+  /** Takes the disk for the machine that is to run here. An older copy is worth nothing from then on. */
+  async promote(): Promise<void> {
+    await this.drbd.primary();
+    if ((await this.drbd.status())?.disk === 'UpToDate') await this.#forgetOld();
   }
 
   /** What the kernel says of it. */
@@ -103,7 +124,7 @@ export class Replication {
     await this.#down();
     await removeVolume(GROUP, metadataVolume(this.#id));
     await removeVolume(GROUP, oldVolume(this.#id));
-    for (const file of [this.drbd.file, this.#first, this.#discarded]) await rm(file, { force: true });
+    for (const file of [this.drbd.file, this.#first, this.#discarded, this.#restoring]) await rm(file, { force: true });
   }
 
   /**
@@ -124,30 +145,70 @@ export class Replication {
     await this.configure(desktop, text);
   }
 
-  /** Once the disk is whole, what was kept of its older content may go. Idempotent. */
+  /**
+   * What was kept of the disk's older content may go, once that is whole, and it is certain that nothing is about to be
+   * written over it. Idempotent.
+   */
   async forgetOldIfWhole(): Promise<void> {
-    if (!(await there(this.#discarded)) || (await this.drbd.status())?.disk !== 'UpToDate') return;
+    const status = await this.drbd.status();
+    if (status && isWhole(status)) await this.#forgetOld();
+  }
+
+  async #forgetOld(): Promise<void> {
     await rm(this.#discarded, { force: true });
     await removeVolume(GROUP, oldVolume(this.#id));
   }
 
-  /** The newer content will never come: back to what was kept, if anything was. */
+  /**
+   * The newer content will never come: back to what was kept. Where nothing was, a disk that is neither the old nor the
+   * new one is taken for what it is, which whoever asks for this was told.
+   */
   async restoreOld(desktop: DesktopRecord): Promise<void> {
-    if (!(await there(this.#discarded))) return;
+    await this.#prepare(desktop);
+    const status = await this.drbd.status();
+    const whole = status ? CLEAN.includes(status.disk) : await this.drbd.isConsistent();
+    if (whole && !(await there(this.#discarded))) return await this.#forgetOld();
     await this.#down();
-    if (await this.#has(oldVolume(this.#id))) {
-      await removeVolume(GROUP, diskVolume(this.#id));
-      await rename(GROUP, oldVolume(this.#id), diskVolume(this.#id));
-    } else if (!(await this.#has(diskVolume(this.#id)))) throw missing(this.#id);
-    await removeVolume(GROUP, metadataVolume(this.#id));
+    if (await this.#has(oldVolume(this.#id))) await writeFileDurably(this.#restoring, '', 0o600);
+    await this.#finishRestoring();
+    await removeVolume(GROUP, metadataVolume(this.#id)); // made anew, and the disk then counts as whole
     await rm(this.drbd.file, { force: true });
     await rm(this.#discarded, { force: true });
     await this.open(desktop);
   }
 
+  /** The second half of {@link restoreOld}, also after a power cut in it. */
+  async #finishRestoring(): Promise<void> {
+    if (!(await there(this.#restoring))) return;
+    if (await this.#has(oldVolume(this.#id))) {
+      await removeVolume(GROUP, diskVolume(this.#id));
+      await rename(GROUP, oldVolume(this.#id), diskVolume(this.#id));
+    }
+    await rm(this.#restoring, { force: true });
+  }
+
+  /**
+   * Before a second one meets its peer: a snapshot, since while it is brought up to date it is neither the old copy nor
+   * the new one, and the peer may be lost for good in the middle of that.
+   */
+  async #keepOld(): Promise<void> {
+    const status = await this.drbd.status();
+    if (status && (status.role !== 'Secondary' || status.connection === 'Connected')) return;
+    if (!(status ? CLEAN.includes(status.disk) : await this.drbd.isConsistent())) return;
+    if (await this.#has(oldVolume(this.#id))) return;
+    await snapshot(GROUP, diskVolume(this.#id), oldVolume(this.#id)).catch((err) =>
+      this.#log.warn({ err, desktop: this.#id }, 'nothing is kept should its PC be lost while the copy is written'),
+    );
+  }
+
   /** There while the content was given up and is not whole again. */
   get #discarded(): string {
     return join(this.#folder, `${resourceName(this.#id)}.discarded`);
+  }
+
+  /** There while the disk is replaced by what was kept of it. */
+  get #restoring(): string {
+    return join(this.#folder, `${resourceName(this.#id)}.restoring`);
   }
 
   /** There while the metadata was never used: it is being made, or has to be told that the disk is whole. */
@@ -158,6 +219,7 @@ export class Replication {
   /** Volumes that are there and active, a text, and metadata. */
   async #prepare(desktop: DesktopRecord): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    await this.#finishRestoring();
     const volumes = await logicalVolumes(GROUP);
     const disk = volumes.find((v) => v.name === diskVolume(this.#id));
     if (!disk) throw missing(this.#id);

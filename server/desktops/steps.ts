@@ -44,7 +44,7 @@ const executors: Executors = {
     if (desktop) await replication.open(desktop);
   },
 
-  promote: (_, { replication }) => replication.drbd.primary(),
+  promote: (_, { replication }) => replication.promote(),
   makeUefiVars: (_, { places, owner }) => makeUefiVars(places, owner),
   clearFailure: (_, { places }) => clearFailure(places.unit),
   startMachine: ({ desktop }, context) => startMachine(desktop, context, { incoming: false }),

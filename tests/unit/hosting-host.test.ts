@@ -3,7 +3,7 @@ import { availableMiB, hostProblem, missingFlags } from '#common/hosting/host-fa
 import { CPU_MODEL } from '#common/qemu/machine.ts';
 import { renderPcRules, renderTunnel } from '../../client-runtime/hosting/firewall.ts';
 import { openingsFor } from '../../server/desktops/peers.ts';
-import { idOfResource, metadataBytes, serverEnd } from '../../server/desktops/replication.ts';
+import { idOfResource, isWhole, metadataBytes, serverEnd } from '../../server/desktops/replication.ts';
 
 const desktop = {
   ...{ id: '0123456789abcdef', name: 'debian', owner: 'ana', image: 'golden', firmware: 'bios' as const },
@@ -43,6 +43,18 @@ t.test("the server's end of a desktop's disk", async (t) => {
   t.equal(metadataBytes(4 * 1024 ** 3), 4 * 1024 ** 2);
   // 4 TiB: 128 MiB of bits, and what comes on top
   t.equal(metadataBytes(4 * 1024 ** 4), 132 * 1024 ** 2);
+});
+
+t.test("the server's older copy is kept until nothing can be written over the disk any more", async (t) => {
+  const status = {
+    ...({ role: 'Secondary', disk: 'UpToDate', connection: 'Connected', replication: 'Established' } as const),
+    ...{ peerRole: 'Primary', peerDisk: 'UpToDate', suspended: false },
+    ...{ outOfSyncKiB: 0, receivedKiB: 0, sentKiB: 0, writtenKiB: 0, readKiB: 0 },
+  };
+  t.ok(isWhole(status));
+  t.notOk(isWhole({ ...status, disk: 'Inconsistent', replication: 'SyncTarget' }));
+  t.notOk(isWhole({ ...status, replication: 'WFBitMapT' }), 'it is about to be brought up to date');
+  t.notOk(isWhole({ ...status, connection: 'Connecting', replication: 'Off' }), 'nobody knows what the peer has');
 });
 
 t.test('what the PC of a desktop may reach', async (t) => {
