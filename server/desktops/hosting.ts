@@ -1,7 +1,6 @@
 /** The back half of the server: storage, tunnels, firewall and desktops behind the one interface `Hosting`. */
 import { EventEmitter } from 'node:events';
 import type { Logger } from 'pino';
-import { watchDrbd } from '#common/drbd/events.ts';
 import type { DrbdEnd } from '#common/drbd/resource.ts';
 import { messageOf, UserError } from '#common/errors.ts';
 import { allowDesktopUser } from '#common/hosting/device-access.ts';
@@ -32,7 +31,8 @@ import { TUNNEL_INTERFACE, Tunnels } from '../tunnel/tunnels.ts';
 import { ServerDesktop } from './desktop.ts';
 import { serverHost } from './host.ts';
 import { PeerOpenings } from './peers.ts';
-import { idOfResource, isWhole, serverEnd } from './replication.ts';
+import { serverEnd } from './replication.ts';
+import { Statuses } from './statuses.ts';
 
 /** The first screen's TCP port: SPICE's and VNC's traditional one. */
 const FIRST_PORT = 5900;
@@ -58,10 +58,9 @@ export class ServerHosting implements Hosting {
   #storage: PoolStatus;
   #desktops = new Map<string, ServerDesktop>();
   #records = new Map<string, DesktopRecord>();
-  #drbd = new Map<string, DrbdStatus>();
+  #statuses: Statuses;
   #peers = new PeerOpenings();
   #changes = new EventEmitter<{ change: [string]; dead: [string]; notice: [HostNotice] }>();
-  #closing = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #told = new Set<string>();
 
@@ -70,6 +69,11 @@ export class ServerHosting implements Hosting {
     this.#owner = parts.owner;
     this.#tunnels = parts.tunnels;
     this.#storage = parts.storage;
+    this.#statuses = new Statuses({
+      log: options.log,
+      onStatus: (desktop, status) => this.#changes.emit('notice', { notice: 'drbd', desktop, status }),
+      onWhole: (desktop) => this.#whole(desktop),
+    });
     this.host = serverHost({
       find: (id) => ({ desktop: this.#desktop(id), record: this.#record(id) }),
       requireRoom: (desktop, what) => this.#requireRoom(desktop, what),
@@ -101,7 +105,7 @@ export class ServerHosting implements Hosting {
 
   async recover(known: { desktops: DesktopRecord[]; tunnels: Required<TunnelRequest>[] }): Promise<void> {
     const { log } = this.#options;
-    this.#watchDrbd();
+    this.#statuses.open();
     for (const record of known.desktops) this.#records.set(record.id, record);
     const units = (await listUnits(UNITS)).map(idOfUnit).filter((id) => id !== undefined);
     const ids = new Set([...known.desktops.map((d) => d.id), ...units]);
@@ -134,7 +138,7 @@ export class ServerHosting implements Hosting {
   }
 
   drbdStatus(id: string): DrbdStatus | undefined {
-    return this.#drbd.get(id);
+    return this.#statuses.get(id);
   }
 
   drbdEnd(desktop: DesktopRecord): DrbdEnd {
@@ -206,7 +210,7 @@ export class ServerHosting implements Hosting {
     if (record) await this.#peers.set(record, undefined);
     this.#desktops.delete(id);
     this.#records.delete(id);
-    this.#drbd.delete(id);
+    this.#statuses.forget(id);
   }
 
   async ticketFor(id: string, peerAddress: string): Promise<ViewerTicket> {
@@ -248,7 +252,7 @@ export class ServerHosting implements Hosting {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    this.#closing.abort();
+    this.#statuses.close();
     for (const desktop of this.#desktops.values()) desktop.close();
     this.#changes.removeAllListeners();
   }
@@ -289,26 +293,7 @@ export class ServerHosting implements Hosting {
     if (problem) throw new HostingError('unavailable', problem);
   }
 
-  /** Tells what DRBD does, and notices when a copy that was given up is whole again. */
-  #watchDrbd(): void {
-    const { log } = this.#options;
-    void watchDrbd({
-      signal: this.#closing.signal,
-      onError: (err) => log.debug({ err }, 'drbdsetup events2'),
-      onStatus: (name, status) => {
-        const id = idOfResource(name);
-        if (id === undefined) return;
-        const before = this.#drbd.get(id);
-        if (!status) this.#drbd.delete(id);
-        else {
-          this.#drbd.set(id, status);
-          this.#changes.emit('notice', { notice: 'drbd', desktop: id, status });
-          if (isWhole(status) && !(before && isWhole(before))) this.#whole(id);
-        }
-      },
-    });
-  }
-
+  /** What was kept of its older content may go. */
   #whole(id: string): void {
     const { log } = this.#options;
     void this.#desktop(id)
