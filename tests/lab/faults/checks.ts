@@ -87,8 +87,9 @@ async function stopped(machine: Machine, id: string, work: () => Promise<void>):
 /** Waits until nothing is on its way between the disks. */
 async function drained(server: Machine, id: string): Promise<void> {
   for (const deadline = Date.now() + 60_000; ; await sleep(500)) {
-    const { output } = await server.shell(`drbdsetup status --statistics desk-${id}`);
-    const busy = /(?:pending|unacked|out-of-sync|upper-pending|lower-pending):[1-9]/.exec(output);
+    // without a terminal's colours, which it also writes to our console
+    const { output } = await server.shell(`drbdsetup status --color=no --statistics desk-${id} | cat`);
+    const busy = /\b(?:pending|unacked|out-of-sync|upper-pending|lower-pending):[1-9]/.exec(output);
     if (!busy && /peer-disk:UpToDate/.test(output)) return;
     if (Date.now() > deadline) throw new Error(`something is on its way still: ${output}`);
   }
