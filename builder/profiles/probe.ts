@@ -3,7 +3,13 @@ import { INITRAMFS_COMMANDS } from '../disk-initramfs.ts';
 import { COMMON_PATH_EXCLUDES, COMMON_PATH_INCLUDES, type DiskProfile } from '../profile.ts';
 
 /** Modules that a virtual machine never loads: two thirds of the kernel's package. */
-const NEVER_LOADED = ['drivers/gpu', 'drivers/net/wireless', 'drivers/net/ethernet', 'drivers/media', 'drivers/staging'];
+const NEVER_LOADED = [
+  'drivers/gpu',
+  'drivers/net/wireless',
+  'drivers/net/ethernet',
+  'drivers/media',
+  'drivers/staging',
+];
 
 /**
  * A desktop for tests: no screen worth looking at, but a service that writes numbered records to the disk for ever, each
