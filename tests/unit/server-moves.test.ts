@@ -192,7 +192,19 @@ t.test(
   },
 );
 
-type Act = 'start' | 'toPc' | 'toServer' | 'cancel' | 'cutLink' | 'restoreLink' | 'powerCut' | 'serverDies' | 'wait';
+type Act =
+  | 'attach'
+  | 'detach'
+  | 'forget'
+  | 'start'
+  | 'toPc'
+  | 'toServer'
+  | 'cancel'
+  | 'cutLink'
+  | 'restoreLink'
+  | 'powerCut'
+  | 'serverDies'
+  | 'wait';
 
 const acts = fc.array(
   fc.record({
@@ -208,6 +220,9 @@ const acts = fc.array(
       'serverDies',
       'wait',
       'start',
+      'attach',
+      'detach',
+      'forget',
     ),
     /** ms */
     after: fc.integer({ min: 0, max: 30 }),
@@ -279,6 +294,13 @@ async function live(
         case 'start':
           await life.switchOn();
           break;
+        case 'attach':
+          await life.attach();
+          break;
+        case 'detach':
+        case 'forget':
+          await life.attachments.detach(row, act === 'forget');
+          break;
         case 'cancel':
           life.attachments.cancelMove(row);
           break;
@@ -306,6 +328,7 @@ async function endsWell(life: Life): Promise<void> {
   await life.up();
   life.setLink(true);
   life.logInAtPc();
+  await life.attach().catch(() => {}); // refused while it is held: then it is attached
   await until(
     'at rest',
     async () => {
