@@ -1,5 +1,6 @@
 /** Desktops on PCs: what people ask for, who may, and the pairs that make it so. */
 import type { Logger } from 'pino';
+import { messageOf } from '#common/errors.ts';
 import type {
   Attach,
   ChangeAttachment,
@@ -214,8 +215,8 @@ export class Attachments {
     }
     await pair.alone(async () => {
       await this.store.takeBack(row.id, generation, asideText(about));
-      await this.#options.hosting.restoreOwn(recordOf(row));
-      await this.store.notice(row.id, `${row.name} was taken back from ${about.pc}. ${asideText(about)}`);
+      const restored = await this.#restoreOwn(row);
+      await this.store.notice(row.id, `${row.name} was taken back from ${about.pc}. ${asideText(about)}${restored}`);
     });
     await pair.putRight();
     this.#changed(row.id, 'at once');
@@ -262,6 +263,17 @@ export class Attachments {
     await pair.idle();
     pair.close();
     this.#pairs.delete(row.id);
+  }
+
+  /** The server's last whole copy, should a newer one have been on its way. Returns what people must hear of it. */
+  async #restoreOwn(row: DesktopRow): Promise<string> {
+    try {
+      await this.#options.hosting.restoreOwn(recordOf(row));
+      return '';
+    } catch (error) {
+      this.#options.log.error({ err: error, desktop: row.id }, 'the copy of the server was not restored');
+      return ` The copy of the server could not be made ready: ${messageOf(error)}`;
+    }
   }
 
   async #held(row: DesktopRow): Promise<Held> {

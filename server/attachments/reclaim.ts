@@ -13,8 +13,8 @@ export interface Lost {
 export function whatIsLost({ row, pc, asOf, now }: Lost): string {
   if (asOf === undefined) {
     return (
-      `${row.name} of ${row.owner} is on ${pc}, and the copy of the server was being written when it was last heard of: ` +
-      'it is neither the old one nor the new one. It may not start, and files in it may be damaged.'
+      `${row.name} of ${row.owner} is on ${pc}, and the server was in the middle of receiving changes from there. It goes ` +
+      'back to its last whole copy, from before those; without one, the desktop may not start, and files may be damaged.'
     );
   }
   const age = now - asOf;
