@@ -135,7 +135,7 @@ class Shell {
 
   #ended(viewer: Open, { reason, detail, last }: End): void {
     log(`the desktop closed: ${reason}${detail ? ` (${detail})` : ''}`);
-    if (this.#standing?.widget === viewer.display) {
+    if (viewer.display && this.#standing?.widget === viewer.display) {
       this.#stand(last, viewer); // its successor is on the way, and nobody has to know
       return;
     }
