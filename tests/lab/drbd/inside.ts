@@ -184,8 +184,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = {
       () => 'failed',
     );
     await sleep(1000);
-    await pc.disconnect();
-    await shell('drbdsetup detach 102 --force; drbdsetup resume-io 102');
+    await pc.unfreeze();
     check((await writing) === 'failed', 'what waited fails at last');
     await pc.secondary();
     await pc.down();
