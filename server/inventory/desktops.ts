@@ -44,6 +44,8 @@ export class Desktops {
   readonly #now: () => number;
   readonly #listeners = new Set<(change: DesktopChange) => void>();
   readonly #beingDeleted = new Set<string>();
+  /** What was told last of each desktop, as JSON. */
+  readonly #lastTold = new Map<string, string>();
 
   /** Stops listening to the hosting. */
   readonly close: () => void;
@@ -207,6 +209,7 @@ export class Desktops {
     } finally {
       this.#beingDeleted.delete(id);
     }
+    this.#lastTold.delete(id);
     this.#tell({ kind: 'removed', id, owner: row.owner });
   }
 
@@ -248,7 +251,13 @@ export class Desktops {
 
   async #changed(id: string): Promise<void> {
     const row = await this.#database.selectFrom('desktops').selectAll().where('id', '=', id).executeTakeFirst();
-    if (row?.phase === 'ready') this.#tell({ kind: 'changed', desktop: this.#toDesktop(row) });
+    if (row?.phase !== 'ready') return;
+    const desktop = this.#toDesktop(row);
+    // DRBD's counters change all the time, and most of that nobody sees.
+    const text = JSON.stringify(desktop);
+    if (this.#lastTold.get(id) === text) return;
+    this.#lastTold.set(id, text);
+    this.#tell({ kind: 'changed', desktop });
   }
 
   #tell(change: DesktopChange): void {
