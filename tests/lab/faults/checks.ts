@@ -95,10 +95,32 @@ async function drained(server: Machine, id: string): Promise<void> {
   }
 }
 
-/** MD5 (for its speed) of a device, read past the cache. Both ends' devices have exactly the desktop's size. */
+/**
+ * Hash of a device, read past the cache: over the place and content of every MiB that is not all zero, since most are and
+ * these machines compute slowly. Both ends' devices have exactly the desktop's size.
+ */
 async function hash(machine: Machine, device: string): Promise<string> {
-  const { output } = await machine.shell(`dd if=${device} iflag=direct bs=4M status=none | md5sum`, READ_MS);
-  const [, sum] = /^([0-9a-f]{32}) /m.exec(output) ?? [];
+  const program = `
+    const { createHash } = require("node:crypto");
+    const hash = createHash("md5");
+    const MIB = 1048576;
+    const zero = Buffer.alloc(MIB);
+    let at = 0;
+    let held = Buffer.alloc(0);
+    const take = (piece) => {
+      if (!piece.equals(zero.subarray(0, piece.length))) hash.update(at + ":").update(piece);
+      at += piece.length;
+    };
+    process.stdin.on("data", (data) => {
+      held = held.length > 0 ? Buffer.concat([held, data]) : data;
+      let from = 0;
+      for (; held.length - from >= MIB; from += MIB) take(held.subarray(from, from + MIB));
+      held = held.subarray(from);
+    });
+    process.stdin.on("end", () => { take(held); console.log("HASH " + hash.digest("hex") + " " + at); });`;
+  const read = `dd if=${device} iflag=direct bs=4M status=none`;
+  const { output } = await machine.shell(`${read} | /usr/lib/flexdeploy/node -e '${program}'`, READ_MS);
+  const [, sum] = /^HASH ([0-9a-f]{32} \d+)$/m.exec(output) ?? [];
   if (sum === undefined) throw new Error(`${device} could not be read on ${machine.name}: ${output}`);
   return sum;
 }
