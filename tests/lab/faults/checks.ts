@@ -29,7 +29,7 @@ export async function check(world: World): Promise<Findings> {
   if (missing) lostWrites.push(`${missing}, on the ${onPc ? 'PC' : 'server'}, which holds the desktop`);
   if (desktop.attachment) {
     await stopped(holder, world.id, async () => {
-      await drained(world.server, world.id);
+      await drained(world.server);
       const [server, pc] = await Promise.all([hash(world.server, device.server), hash(world.pc, device.pc)]);
       if (server !== pc) diverged.push(`server ${server}, PC ${pc}`);
     });
@@ -84,13 +84,12 @@ async function stopped(machine: Machine, id: string, work: () => Promise<void>):
   }
 }
 
-/** Waits until nothing is on its way between the disks. */
-async function drained(server: Machine, id: string): Promise<void> {
+/** Waits until nothing is on its way between the disks. The server has one resource that has a peer. */
+async function drained(server: Machine): Promise<void> {
   for (const deadline = Date.now() + 60_000; ; await sleep(500)) {
-    // without a terminal's colours, which it also writes to our console
-    const { output } = await server.shell(`drbdsetup status --color=no --statistics desk-${id} | cat`);
-    const busy = /\b(?:pending|unacked|out-of-sync|upper-pending|lower-pending):[1-9]/.exec(output);
-    if (!busy && /peer-disk:UpToDate/.test(output)) return;
+    const { output } = await server.shell('cat /proc/drbd');
+    const busy = /\b(?:lo|pe|ua|ap|oos):[1-9]/.test(output);
+    if (!busy && output.includes('ds:UpToDate/UpToDate')) return;
     if (Date.now() > deadline) throw new Error(`something is on its way still: ${output}`);
   }
 }
