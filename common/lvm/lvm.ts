@@ -83,12 +83,9 @@ export async function createPool(group: string, pool: string, options: { percent
   });
 }
 
-/**
- * What writes get when the pool is full: an error at once, so that QEMU pauses the guest, instead of hanging for a
- * minute and failing then (lvmthin(7), "Data space exhaustion"). `lvcreate` does not take this option, and `lvchange` fails when nothing changes.
- */
-export async function setErrorWhenFull(group: string, pool: string): Promise<void> {
-  await lvm(['lvchange', '--errorwhenfull', 'y', lv(group, pool)]);
+/** Writes to a full pool wait for room from now on (see also the module's `no_space_timeout`), instead of failing. */
+export async function setQueueWhenFull(group: string, pool: string): Promise<void> {
+  await lvm(['lvchange', '--errorwhenfull', 'n', lv(group, pool)]);
 }
 
 /** An empty thin volume of `bytes`, rounded up to the group's extents (4 MiB). Active, and in /dev when this resolves. */

@@ -72,6 +72,7 @@ async function importAlone(request: ImportRequest): Promise<{ diskBytes: number;
       });
     }
     const diskBytes = roundUp(header.kind === 'raw' ? bytes : header.diskBytes);
+    await requireRoomFor(await dataBytes(header.kind, { from: devicePath(GROUP, spool), bytes }));
     const fresh = `new-${name}`;
     cleanup.add(`removing ${fresh}`, () => removeVolume(GROUP, fresh));
     await createThin(GROUP, POOL, fresh, diskBytes);
@@ -117,6 +118,24 @@ export async function cloneDisk(image: string, desktop: string): Promise<void> {
 export async function requireSpace(): Promise<void> {
   const problem = spaceProblem(await poolStatus());
   if (problem) throw problem;
+}
+
+/** Throws `unavailable` when so many bytes more would not leave what runs enough. A full pool makes everybody wait. */
+async function requireRoomFor(bytes: number): Promise<void> {
+  const status = await poolStatus();
+  const after = status.kind === 'ready' ? status.dataPercent + (bytes / status.bytes) * 100 : 0;
+  const problem = spaceProblem(status.kind === 'ready' ? { ...status, dataPercent: Math.ceil(after) } : status);
+  if (problem) throw problem;
+}
+
+/** How many bytes of a disk have to be written. */
+async function dataBytes(format: 'raw' | 'qcow2', from: { from: string; bytes: number }): Promise<number> {
+  if (format === 'raw') return from.bytes;
+  // As qcow2, because that leaves out what is not there; the little more for its own tables does no harm.
+  const argv = ['measure', '--output', 'json', '-O', 'qcow2', '--image-opts', sourceOptions(format, from)] as const;
+  const { stdout } = await run(['qemu-img', ...argv], { timeoutMs: CONVERT_LIMIT });
+  const { required } = JSON.parse(stdout) as { required?: number };
+  return required ?? 0;
 }
 
 export function spaceProblem(status: PoolStatus): HostingError | undefined {

@@ -1,5 +1,5 @@
 /** The volume group and thin pool that hold every image and every desktop's disk. */
-import { open } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import { Value } from 'typebox/value';
 import {
   activateGroup,
@@ -8,7 +8,7 @@ import {
   growPoolMetadata,
   type LogicalVolume,
   logicalVolumes,
-  setErrorWhenFull,
+  setQueueWhenFull,
   volumeGroup,
 } from '#common/lvm/lvm.ts';
 import { run } from '#common/run.ts';
@@ -73,11 +73,24 @@ export async function openPool(options: { dataDisk?: string }): Promise<PoolStat
       };
     }
     await createPool(GROUP, POOL, { percent: POOL_PERCENT, chunkKiB: CHUNK_KIB });
-    await setErrorWhenFull(GROUP, POOL);
+    await waitWhenFull(await logicalVolumes(GROUP));
     return await poolStatus();
   }
-  if (volumes.some((v) => v.name === POOL && v.whenFull === 'queue')) await setErrorWhenFull(GROUP, POOL);
+  await waitWhenFull(volumes);
   return statusOf(volumes);
+}
+
+/** dm-thin's parameter: seconds that writes to a full pool wait before they fail after all; 0 is for ever. */
+const NO_SPACE_TIMEOUT = '/sys/module/dm_thin_pool/parameters/no_space_timeout';
+
+/**
+ * Whoever writes to a full pool waits until there is room. A write that failed would be worse than a desktop that stands
+ * still: DRBD takes a disk with a failed write for inconsistent, and does not believe it any more.
+ */
+async function waitWhenFull(volumes: readonly LogicalVolume[]): Promise<void> {
+  await writeFile(NO_SPACE_TIMEOUT, '0').catch(() => {}); // without it they wait for 60 s, which is something
+  // lvchange fails when nothing changes
+  if (volumes.some((v) => v.name === POOL && v.whenFull === 'error')) await setQueueWhenFull(GROUP, POOL);
 }
 
 /** How full the pool is, now. Gives its metadata more room when that gets scarce. */
