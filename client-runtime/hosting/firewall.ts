@@ -13,6 +13,9 @@ import { run } from '#common/run.ts';
 /** Ports at the server where desktops arrive (40000 and the desktop's number); its own firewall lets one pair through. */
 const ARRIVALS = '40001-59999';
 
+/** Milliseconds. The first time the kernel's modules are loaded, while the PC starts everything else too. */
+const LOAD_LIMIT = 60_000;
+
 const RULES_FILE = '/run/flexdeploy/rules.nft';
 const TUNNEL_FILE = '/run/flexdeploy/tunnel.nft';
 
@@ -74,5 +77,5 @@ export async function applyTunnel(tunnel: { address: string; serverAddress: stri
 /** A file, because nft opens "-" as /dev/stdin, which is a socket for a child of Node and cannot be opened. */
 async function load(file: string, text: string): Promise<void> {
   await writeFileDurably(file, text, 0o600);
-  await run(['nft', '--file', file], { timeoutMs: 20_000 });
+  await run(['nft', '--file', file], { timeoutMs: LOAD_LIMIT });
 }

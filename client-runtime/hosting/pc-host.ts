@@ -275,6 +275,8 @@ export class PcHost {
   /** No machine starts without the rules that keep it in. */
   async #requireFirewall(): Promise<void> {
     if (!this.#tunnel) throw new UserError('this PC has no tunnel to the server');
+    // At the start of a slow PC everything is late: what failed then may work now.
+    this.#firewall = this.#firewall.catch(() => this.#makeFirewall());
     await this.#firewall;
     await applyTunnel(this.#tunnel);
   }

@@ -84,8 +84,13 @@ export class World {
 
   /** Moves the running desktop. */
   async move(to: 'pc' | 'server'): Promise<void> {
+    const before = (await this.desktop()).notice?.at;
     await kiosk(this.pc, { do: 'move', id: this.id, to });
-    await this.waitFor(`on the ${to}`, 180_000, (d) => !d.move && (d.holder === undefined) === (to === 'server'));
+    const moved = await this.waitFor(`on the ${to}`, 240_000, (d) => {
+      if (d.notice && d.notice.at !== before) return true;
+      return !d.move && (d.holder === undefined) === (to === 'server');
+    });
+    if (moved.notice && moved.notice.at !== before) throw new Error(moved.notice.text);
   }
 
   /** Logs out, which brings the desktop back and hands the metadata over, and in again. */
