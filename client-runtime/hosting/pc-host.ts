@@ -276,7 +276,7 @@ export class PcHost {
   async #requireFirewall(): Promise<void> {
     if (!this.#tunnel) throw new UserError('this PC has no tunnel to the server');
     // At the start of a slow PC everything is late: what failed then may work now.
-    this.#firewall = this.#firewall.catch(() => this.#makeFirewall());
+    this.#firewall = (this.#firewall ?? this.#makeFirewall()).catch(() => this.#makeFirewall());
     await this.#firewall;
     await applyTunnel(this.#tunnel);
   }
