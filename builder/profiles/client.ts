@@ -237,6 +237,8 @@ export const client: LiveProfile = {
     'console=ttyS0',
     'console=tty0',
     'systemd.show_status=no',
+    // nobody at a kiosk can do anything about a kernel that has stopped, but wait for it to start again (seconds)
+    'panic=10',
   ],
   modules: {
     keep: ['**'],

@@ -24,7 +24,7 @@ export const server: DiskProfile = {
   title: 'FlexDeploy server',
   diskGiB: 8,
   // The last console is /dev/console: what systemd has to say in trouble goes to both, a shell in trouble to the screen.
-  kernelCommandLine: ['console=ttyS0,115200', 'console=tty0', 'quiet', 'loglevel=3', 'systemd.gpt_auto=0'],
+  kernelCommandLine: ['console=ttyS0,115200', 'console=tty0', 'quiet', 'loglevel=3', 'systemd.gpt_auto=0', 'panic=10'],
   root: {
     packages: [...system, ...BOOT_PACKAGES, ...SERVER_PACKAGES],
     firmware: [

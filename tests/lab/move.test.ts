@@ -10,7 +10,8 @@ import { kiosk, kioskIs, logInRemotely } from './kiosk-remote.ts';
 import { backToList } from './kiosk-walk.ts';
 import { PROBE_NETWORK } from './probe.ts';
 
-const ROUNDS = 10;
+/** A move takes a minute or two under emulation; `FLEXDEPLOY_ROUNDS=10` for the long run. */
+const ROUNDS = Number(process.env.FLEXDEPLOY_ROUNDS ?? 2);
 /** Seconds of the desktop's own clock between two records: more is a pause that a person would notice. */
 const LONGEST_PAUSE = 1;
 const DISK = 'PC-DISK-4711';
@@ -72,7 +73,7 @@ chapter('the person confirms with the end of the serial number, and the copy is 
   await expectAllWell(t);
 });
 
-chapter(`it moves to the PC and back ${ROUNDS} times while it writes`, async (t) => {
+chapter('it moves to the PC and back while it writes', async (t) => {
   for (let round = 1; round <= ROUNDS; round++) {
     const before = Date.now();
     await world().move('pc');

@@ -87,13 +87,3 @@ export class ProbeListener {
     this.told.push(record);
   }
 }
-
-/** The numbers of the records in a ring's bytes (slots of 4 KiB that hold `record NUMBER BOOT UPTIME`). */
-export function recordsIn(ring: Buffer): Set<number> {
-  const numbers = new Set<number>();
-  for (let at = 0; at < ring.length; at += 4096) {
-    const [, number] = /^record (\d+) /.exec(ring.toString('latin1', at, at + 64)) ?? [];
-    if (number !== undefined) numbers.add(Number(number));
-  }
-  return numbers;
-}
