@@ -107,6 +107,7 @@ export type CopyWish =
 
 /** Leaving a PC that keeps a desktop: it goes back first. */
 export interface WantedLeaving {
+  /** When it was asked for, or when a desktop that was held here was back at the server. */
   since: number;
   /** The server was asked to take it back. */
   asked: boolean;

@@ -70,6 +70,12 @@ export function leavingSteps(facts: Facts, session: SessionFact, wanted: Wanted)
   return kept.attachment?.state.kind === 'detaching' || kept.move ? [] : [{ do: 'putAway', id: kept.id }];
 }
 
+/** A desktop is held here still: however long the way back takes, the time for putting its copy away begins after it. */
+export function bringsBack({ session }: Facts): boolean {
+  const kept = session && keptHere(session);
+  return kept !== undefined && isHeldHere(kept, session?.login.pc);
+}
+
 export function machineIsHere({ here }: Facts): boolean {
   return here.machine !== 'none' && here.machine !== 'failed';
 }

@@ -28,7 +28,7 @@ import type {
   Tab,
 } from './kiosk/protocol.ts';
 import { backOffMs, FREEZE_MS, isFollowing, nextDeadline, nextSteps, type Step } from './plan.ts';
-import { placeOf } from './plan-copies.ts';
+import { bringsBack, placeOf } from './plan-copies.ts';
 import { kioskState } from './screen.ts';
 import { sentence } from './sentences.ts';
 import { tabCommand, tabOf } from './tab.ts';
@@ -231,6 +231,7 @@ export class Runtime {
 
   #plan(): void {
     this.facts.now = this.now();
+    if (this.wanted.leaving && bringsBack(this.facts)) this.wanted.leaving.since = this.facts.now;
     for (const step of nextSteps(this.facts, this.wanted)) this.#start(step);
     clearTimeout(this.#timer);
     const paused = [...this.#paused.values()];

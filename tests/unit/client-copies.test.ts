@@ -4,6 +4,7 @@ import type { Facts, HereFact, SessionFact, Wanted } from '../../client-runtime/
 import { saidAlone } from '../../client-runtime/kiosk/page/texts/said.ts';
 import { offerOf } from '../../client-runtime/offers.ts';
 import { nextDeadline, nextSteps, type Step } from '../../client-runtime/plan.ts';
+import { bringsBack } from '../../client-runtime/plan-copies.ts';
 import { kioskState } from '../../client-runtime/screen.ts';
 import { sentence } from '../../client-runtime/sentences.ts';
 import { tabCommand, tabOf } from '../../client-runtime/tab.ts';
@@ -525,6 +526,14 @@ t.test('our own picture that was just closed is nobody elsewhere', async (t) => 
   t.equal(viewers(NOW + 1000), 0);
   t.equal(viewers(NOW + 16_000), 1, 'but somebody who stays is');
   t.equal(nextDeadline(facts({ left: { desktop: ID, at: NOW } }), wanted()), NOW + 15_000);
+});
+
+t.test('the minute for putting a copy away begins when the desktop is back at the server', async (t) => {
+  const kept = { attachment: attachment() };
+  t.ok(bringsBack(facts({ session: having({ ...kept, holder: holder() }) })), 'held here: the time does not run');
+  t.notOk(bringsBack(facts({ session: having(kept) })), 'back at the server');
+  t.notOk(bringsBack(facts({ session: having({ ...kept, holder: holder(THERE) }) })), 'on another PC');
+  t.notOk(bringsBack(facts({})), 'nobody is logged in');
 });
 
 t.test('what the server says is said in Portuguese too', async (t) => {
