@@ -13,11 +13,11 @@ import type { Wish } from '#common/protocol/host-guest.ts';
 import { run } from '#common/run.ts';
 import { Cache, cacheFolder } from '../../builder/cache.ts';
 import { CHECKOUT } from '../../builder/context.ts';
+import { debianSources, sourceLine } from '../../builder/mirror.ts';
 import { statusOf } from '../unit/agent/agent-status.ts';
 import { SerialLine } from '../unit/agent/serial-line.ts';
 
 const EXE = join(CHECKOUT, 'out/images/agent/flexdeploy-agent.exe');
-const MIRROR = 'http://deb.debian.org/debian';
 
 /** Wine and, in its session, everything that is tried: `== WHAT` lines come before the output, `-- CODE` after it. */
 const WALK = `
@@ -54,13 +54,10 @@ net.createServer((pipe) => { pipe.on('error', () => {}); pipe.pipe(line); line.p
 t.setTimeout(0);
 await access(EXE).catch(() => t.bailout(`${EXE} is not there; run: npm run build -- agent --windows`));
 const cache = new Cache(cacheFolder());
-const { folder } = await cache.entry('wine', { recipe: 1, mirror: MIRROR }, async (to) => {
-  await run(
-    ['mmdebstrap', '--variant=apt', '--include=wine64', 'trixie', join(to, 'root'), `deb ${MIRROR} trixie main`],
-    {
-      timeoutMs: 30 * 60_000,
-    },
-  );
+const sources = (await debianSources({ options: { suite: 'trixie', firmware: false } })).map(sourceLine);
+const { folder } = await cache.entry('wine', { recipe: 1, sources }, async (to) => {
+  const wine = ['--variant=apt', '--include=wine64', 'trixie', join(to, 'root')];
+  await run(['mmdebstrap', ...wine, ...sources], { timeoutMs: 30 * 60_000 });
 });
 const root = join(folder, 'root');
 const work = join(root, 'work');
