@@ -11,7 +11,7 @@ import { backToList } from './kiosk-walk.ts';
 import { PROBE_NETWORK } from './probe.ts';
 
 /** A move takes a minute or two under emulation; `FLEXDEPLOY_ROUNDS=10` for the long run. */
-const ROUNDS = Number(process.env.FLEXDEPLOY_ROUNDS ?? 2);
+const ROUNDS = Number(process.env.FLEXDEPLOY_ROUNDS ?? 1);
 /** Seconds of the desktop's own clock between two records: more is a pause that a person would notice. */
 const LONGEST_PAUSE = 1;
 const DISK = 'PC-DISK-4711';
