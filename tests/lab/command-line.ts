@@ -13,6 +13,8 @@ export interface Disk {
   sizeMiB?: number;
   /** `usb`: a stick that can be pulled; `sata`: the plain disk of a PC. */
   bus?: 'virtio' | 'usb' | 'sata';
+  /** A flush of the guest waits for this machine's own disk: for what is to be measured. */
+  flushes?: true;
 }
 
 export interface HostForward {
@@ -133,10 +135,11 @@ function diskArguments(disk: Disk, index: number, files: MachineFiles): string[]
   const common = `id=${disk.serial},drive=node-${disk.serial},serial=${disk.serial},bootindex=${index + 10}`;
   // no-flush: what QEMU has written survives QEMU's death in the host's page cache; waiting for the host's disk would
   // only make every test slower. The raw node does nothing: its child can be changed while the machine runs.
-  const layer = `driver=qcow2,node-name=layer-${disk.serial},cache.no-flush=on,discard=unmap`;
+  const flush = disk.flushes ? '' : ',cache.no-flush=on';
+  const layer = `driver=qcow2,node-name=layer-${disk.serial}${flush},discard=unmap`;
   const block = [
     ...['-blockdev', `${layer},file.driver=file,file.filename=${comma(file)}`],
-    ...['-blockdev', `driver=raw,node-name=node-${disk.serial},file=layer-${disk.serial},cache.no-flush=on`],
+    ...['-blockdev', `driver=raw,node-name=node-${disk.serial},file=layer-${disk.serial}${flush}`],
   ];
   switch (disk.bus ?? 'virtio') {
     case 'virtio':

@@ -2,13 +2,10 @@
  * DRBD as `common/drbd/` drives it, with the real kernel: both ends in one machine. docs/drbd.md has the cases. What
  * runs inside is `drbd/inside.ts`.
  */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
-import { build } from 'esbuild';
 import t from 'tap';
 import { ensureImages, IMAGES } from './images.ts';
 import { Lab } from './lab.ts';
+import { bringProgram } from './program.ts';
 
 const PREPARE = `set -e
 systemctl stop flexdeploy-server
@@ -48,16 +45,6 @@ const machine = await lab.machine('both-ends', {
   ],
 });
 
-/** Puts the scenarios into the machine, as one file for its Node. */
-async function bring(): Promise<void> {
-  const outfile = join(lab.folder, 'inside.mjs');
-  const banner = { js: "import{createRequire as c}from'node:module';const require=c(import.meta.url);" };
-  const how = { bundle: true, minify: true, format: 'esm', platform: 'node', target: 'node24' } as const;
-  await build({ ...how, entryPoints: ['tests/lab/drbd/inside.ts'], outfile, banner, logLevel: 'error' });
-  const packed = gzipSync(await readFile(outfile)).toString('base64');
-  await inside(`base64 -d <<< ${packed} | gunzip > /run/inside.mjs`);
-}
-
 async function inside(commands: string): Promise<string> {
   const { code, output } = await machine.shell(commands, 10 * 60_000);
   if (code !== 0) throw new Error(`it ended with ${code}: ${output.slice(-1500)}`);
@@ -67,7 +54,7 @@ async function inside(commands: string): Promise<string> {
 t.test('a machine with both ends', { timeout: 0 }, async (t) => {
   await machine.start();
   await inside(PREPARE);
-  await bring();
+  await bringProgram({ machine, lab, entry: 'tests/lab/drbd/inside.ts', to: '/run/inside.mjs' });
   t.pass('is there');
 });
 for (const [scenario, sentence] of CHAPTERS) {

@@ -35,11 +35,14 @@ export class ProbeListener {
     socket.on('message', (message) => this.#hear(message.toString('latin1').trim()));
   }
 
-  /** @throws when another run listens already: the port is part of the image */
-  static async open(): Promise<ProbeListener> {
+  /**
+   * @param address where to listen: of this machine, unless the desktop runs on it without a machine in between
+   * @throws when another run listens already: the port is part of the image
+   */
+  static async open(address = '127.0.0.1'): Promise<ProbeListener> {
     const socket = createSocket('udp4');
     await new Promise<void>((resolve, reject) => {
-      socket.once('error', reject).bind(PROBE_PORT, '127.0.0.1', () => resolve());
+      socket.once('error', reject).bind(PROBE_PORT, address, () => resolve());
     });
     return new ProbeListener(socket);
   }

@@ -84,4 +84,7 @@ t.test('a machine of the lab is what its options say', async (t) => {
   t.match(line, 'hubport,id=net1');
   t.match(line, '-cpu max,svm=on', 'guests find virtualisation inside');
   t.notMatch(line, '-kernel');
+  t.match(line, 'cache.no-flush=on', 'tests do not wait for the disk of this machine');
+  const measured = { memoryMiB: 1024, disks: [{ serial: 'stick', flushes: true }] } as const;
+  t.notMatch(commandLine('pc', measured, files, 'kvm').join(' '), 'no-flush', 'what measures a disk does');
 });

@@ -48,20 +48,21 @@ export function check(holds: boolean, what: string): void {
 }
 
 /** Waits until something holds. */
-export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + PATIENCE; !(await holds()); await sleep(200)) {
+export async function until(what: string, holds: () => Promise<boolean>, withinMs = PATIENCE): Promise<void> {
+  for (const deadline = Date.now() + withinMs; !(await holds()); await sleep(200)) {
     if (Date.now() < deadline) continue;
     const states = JSON.stringify([await server.status(), await pc.status()]);
     throw new Error(`waited in vain: ${what}; server and PC say ${states}`);
   }
 }
 
-export async function untilInSync(): Promise<void> {
-  await until('both up to date', async () => {
+export async function untilInSync(withinMs = PATIENCE): Promise<void> {
+  const areSame = async () => {
     const [a, b] = [await server.status(), await pc.status()];
     const whole = a?.disk === 'UpToDate' && b?.disk === 'UpToDate' && a.outOfSyncKiB === 0;
     return whole && a.replication === 'Established';
-  });
+  };
+  await until('both up to date', areSame, withinMs);
 }
 
 /** SHA-256 of what is really on a disk. */
