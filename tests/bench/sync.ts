@@ -4,42 +4,39 @@
  * whole disk through a TCP connection (`dd | nc`). Both ends are in one kernel, since DRBD knows no network namespaces;
  * so processors and disks are shared, and the link is not what limits.
  */
-import { renderResource } from '#common/drbd/resource.ts';
-import { ensureImages, IMAGES } from '../lab/images.ts';
-import { Lab } from '../lab/lab.ts';
+import { ensureImages } from '../lab/images.ts';
 import type { Machine } from '../lab/machine.ts';
 import type { Bench } from './bench.ts';
+import {
+  ADDRESSES,
+  adm,
+  attachEnds,
+  beginning,
+  compare,
+  inside,
+  type Measured,
+  ourText,
+  pieceOf,
+  put,
+  thinDisk,
+  timed,
+  untilSame,
+  withServer,
+} from './both-ends.ts';
 import { type Figure, median } from './figure.ts';
 
-const GIB = 1024 ** 3;
 const DISK_GIB = 10;
 /** Used in pieces of 64 MiB, spread evenly: a file system that has seen some use. */
 const PIECES = 16;
 const PIECE_MIB = 64;
-const LONG = 30 * 60_000;
 const ENDS = {
-  server: { address: '127.9.0.1', port: 21001, minor: 101, disk: '/dev/bench/disk', meta: '/dev/bench/meta' },
-  pc: { address: '127.9.0.2', port: 21001, minor: 102, disk: '/dev/mapper/pc-disk', meta: '/dev/ram0' },
+  server: { address: ADDRESSES.server, port: 21001, minor: 101, disk: '/dev/bench/disk', meta: '/dev/bench/meta' },
+  pc: { address: ADDRESSES.pc, port: 21001, minor: 102, disk: '/dev/mapper/pc-disk', meta: '/dev/ram0' },
 } as const;
 
-interface Measured {
-  seconds: number;
-  /** Bytes that the loopback carried, with all headers. */
-  bytes: number;
-}
-
-const PREPARE = `set -e
-systemctl stop flexdeploy-server
-nft flush ruleset
-modprobe drbd
-modprobe brd rd_nr=1 rd_size=8192 max_part=0
-ip address add ${ENDS.server.address}/32 dev lo
-ip address add ${ENDS.pc.address}/32 dev lo
-vgcreate --yes bench /dev/disk/by-id/virtio-SOURCE
-lvcreate --yes --size 16m --name meta bench
-lvcreate --yes --type thin-pool --name pool --extents 95%FREE --chunksize 64k bench
-lvcreate --yes --type thin --virtualsize ${DISK_GIB}g --thinpool pool --name disk bench
-dmsetup create pc-disk --table "0 ${(DISK_GIB * GIB) / 512} linear /dev/disk/by-id/virtio-TARGET 0"
+const PREPARE = `${beginning({ ramKiB: 8192 })}
+${thinDisk('bench', { sizeMiB: DISK_GIB * 1024 })}
+${pieceOf('/dev/disk/by-id/virtio-TARGET', { name: 'pc-disk', sizeMiB: DISK_GIB * 1024 })}
 for i in $(seq 0 ${PIECES - 1}); do
   dd if=/dev/urandom of=/dev/bench/disk bs=1M count=${PIECE_MIB} seek=$((i * ${(DISK_GIB * 1024) / PIECES})) oflag=direct conv=notrunc status=none
 done`;
@@ -58,31 +55,20 @@ export const sync: Bench = {
   runs: 1,
   run: async ({ wanted, runs, say, report }) => {
     await ensureImages(['client', 'server-debug'], say);
-    const lab = await Lab.open('bench-sync', { kernel: IMAGES.clientKernel(false) });
-    try {
-      const machine = await lab.machine('both-ends', {
-        memoryMiB: 2048,
-        disks: [
-          { serial: 'system', base: IMAGES.server(true) },
-          { serial: 'SOURCE', sizeMiB: (DISK_GIB + 2) * 1024 },
-          { serial: 'TARGET', sizeMiB: (DISK_GIB + 2) * 1024 },
-        ],
-      });
-      await machine.start();
+    const disks = ['SOURCE', 'TARGET'].map((serial) => ({ serial, sizeMiB: (DISK_GIB + 2) * 1024 }));
+    await withServer('bench-sync', { memoryMiB: 2048, disks }, async (machine) => {
       say('preparing the disks');
       await inside(machine, PREPARE);
       const figures = await measure(machine, { runs, say });
       await report(...figures.filter((figure) => wanted.has(figure.name)));
-    } finally {
-      await lab.close();
-    }
+    });
   },
 };
 
 async function measure(machine: Machine, options: { runs: number; say: (line: string) => void }): Promise<Figure[]> {
   const ways = {
-    ours: () => drbdSync(machine, (name) => ourText(name)),
-    defaults: () => drbdSync(machine, (name) => plainText(name)),
+    ours: () => drbdSync(machine, (name) => ourText(name, ENDS)),
+    defaults: () => drbdSync(machine, plainText),
     whole: () => stream(machine, `dd if=${ENDS.server.disk} bs=1M iflag=direct status=none`),
     used: () => stream(machine, usedPieces()),
   };
@@ -114,39 +100,16 @@ async function measure(machine: Machine, options: { runs: number; say: (line: st
 
 /** From the moment when both ends may connect until both say that they are up to date. */
 async function drbdSync(machine: Machine, text: (name: string) => string): Promise<Measured> {
-  for (const node of ['server', 'pc']) await put(machine, `/run/${node}.res`, text(node));
-  const adm = (node: string) => `__DRBD_NODE__=${node} drbdadm -c /run/${node}.res`;
-  await inside(
-    machine,
-    `set -e
-for n in server pc; do __DRBD_NODE__=$n drbdadm -c /run/$n.res down $n; done >/dev/null 2>&1 || true
-${drbdmeta('server')}
-${drbdmeta('pc')}
-for n in server pc; do
-  export __DRBD_NODE__=$n
-  for step in new-resource new-minor attach; do drbdadm -c /run/$n.res $step $n; done
-done
-${adm('server')} primary --force server`,
-  );
+  await attachEnds(machine, ENDS, text);
+  await inside(machine, `${adm('server')} primary --force server`);
   const measured = await timed(
     machine,
     `${adm('pc')} connect pc; ${adm('server')} connect server
-until ${adm('server')} dstate server 2>/dev/null | grep -q UpToDate/UpToDate; do sleep 0.2; done`,
+${untilSame('server')}`,
   );
   await inside(machine, `${adm('server')} secondary server; ${adm('pc')} down pc; ${adm('server')} down server`);
-  await compare(machine);
+  await compare(machine, ENDS); // a sync that was quick and wrong is none
   return measured;
-}
-
-function drbdmeta(node: keyof typeof ENDS): string {
-  const { minor, meta } = ENDS[node];
-  return `drbdmeta --force ${minor} v08 ${meta} flex-external create-md --peer-max-bio-size=1048576 >/dev/null`;
-}
-
-/** Two resources of one kernel need two names; the text is otherwise what server and PC get. */
-function ourText(name: string): string {
-  const what = { protocol: 'A', twoPrimaries: false, secret: 'measured-in-the-lab', ...ENDS } as const;
-  return renderResource({ name, ...what, discardGranularityBytes: 65_536 });
 }
 
 function plainText(name: string): string {
@@ -173,35 +136,4 @@ async function stream(machine: Machine, source: string): Promise<Measured> {
 (${source}) > /dev/tcp/${ENDS.pc.address}/21002; wait; sync ${ENDS.pc.disk}`,
     2,
   );
-}
-
-/** Runs commands inside and measures there. @param idleSeconds of it that are only waiting for the other side to start */
-async function timed(machine: Machine, commands: string, idleSeconds = 0): Promise<Measured> {
-  const wire = 'cat /sys/class/net/lo/statistics/tx_bytes';
-  const output = await inside(
-    machine,
-    `b=$(${wire}); s=$(date +%s%N)
-${commands}
-echo "measured $(($(date +%s%N) - s)) $(($(${wire}) - b))"`,
-  );
-  const [, nanoseconds, bytes] = output.match(/measured (\d+) (\d+)/) ?? [];
-  return { seconds: Number(nanoseconds) / 1e9 - idleSeconds, bytes: Number(bytes) };
-}
-
-/** A sync that was quick and wrong is none. */
-async function compare(machine: Machine): Promise<void> {
-  await inside(
-    machine,
-    `cmp <(dd if=${ENDS.server.disk} bs=1M iflag=direct) <(dd if=${ENDS.pc.disk} bs=1M iflag=direct)`,
-  );
-}
-
-async function put(machine: Machine, path: string, text: string): Promise<void> {
-  await inside(machine, `base64 -d > ${path} <<< ${Buffer.from(text).toString('base64')}`);
-}
-
-async function inside(machine: Machine, commands: string): Promise<string> {
-  const { code, output } = await machine.shell(commands, LONG);
-  if (code !== 0) throw await machine.failure(`did not do its part of the measurement: ${output.slice(-800)}`);
-  return output;
 }
