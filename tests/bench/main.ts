@@ -8,13 +8,15 @@ import { run } from '#common/run.ts';
 import { ensureDebianPackages } from '../../builder/debian-packages.ts';
 import type { Bench } from './bench.ts';
 import { build } from './build.ts';
+import { disk } from './disk.ts';
 import { type Conditions, updateDocument } from './document.ts';
 import { type Figure, jsonLine, textTable } from './figure.ts';
 import { isoSize } from './iso-size.ts';
 import { kiosk } from './kiosk.ts';
+import { move } from './move.ts';
 import { sync } from './sync.ts';
 
-const BENCHES: readonly Bench[] = [isoSize, build, kiosk, sync];
+const BENCHES: readonly Bench[] = [isoSize, build, kiosk, sync, disk, move];
 const NAMES = BENCHES.flatMap((bench) => Object.keys(bench.figures));
 const DOCUMENT = 'docs/benchmarks.md';
 const EXAMPLES = `
@@ -60,7 +62,7 @@ async function main(names: string[], flags: Flags): Promise<void> {
 
 function listing(): string {
   const entries = BENCHES.flatMap((bench) => Object.entries(bench.figures));
-  return entries.map(([name, about]) => `${name.padEnd(14)}${about}`).join('\n');
+  return entries.map(([name, about]) => `${name.padEnd(20)}${about}`).join('\n');
 }
 
 async function conditionsNow(): Promise<Conditions> {
