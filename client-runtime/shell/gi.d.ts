@@ -4,10 +4,9 @@
  */
 // biome-ignore-all lint/style/noDefaultExport: gi:// modules have nothing but a default export
 declare module 'gi://GLib?version=2.0' {
-  const GLib: {
-    PRIORITY_DEFAULT: number;
-    SOURCE_REMOVE: boolean;
-    timeout_add(priority: number, milliseconds: number, callback: () => boolean): number;
+  import type { TimerGLib } from '#common/gjs/line-link.ts';
+
+  const GLib: TimerGLib & {
     source_remove(id: number): boolean;
     getenv(name: string): string | null;
     log_structured(domain: string, level: number, fields: Record<string, unknown>): void;
@@ -26,41 +25,11 @@ declare module 'gi://GObject?version=2.0' {
 }
 
 declare module 'gi://Gio?version=2.0' {
+  import type { SocketGio } from '#common/gjs/line-link.ts';
+
+  const Gio: SocketGio;
   namespace Gio {
-    class Cancellable {
-      cancel(): void;
-    }
-    // biome-ignore lint/complexity/noStaticOnlyClass: it is a class in GLib
-    class UnixSocketAddress {
-      // biome-ignore lint/suspicious/noMisleadingInstantiator: GObject constructors are static methods
-      static new(path: string): UnixSocketAddress;
-    }
-    class SocketClient {
-      connect_async(
-        address: UnixSocketAddress,
-        cancellable: Cancellable | null,
-        done: (client: SocketClient, result: object) => void,
-      ): void;
-      connect_finish(result: object): SocketConnection;
-    }
-    class SocketConnection {
-      get_input_stream(): object;
-      get_output_stream(): OutputStream;
-      close(cancellable: null): boolean;
-    }
-    class OutputStream {
-      write_all(data: Uint8Array, cancellable: null): [boolean, number];
-    }
-    class DataInputStream {
-      constructor(properties: { base_stream: object });
-      read_line_async(
-        priority: number,
-        cancellable: Cancellable | null,
-        done: (stream: DataInputStream, result: object) => void,
-      ): void;
-      read_line_finish_utf8(result: object): [string | null, number];
-    }
-    class Socket {
+    interface Socket {
       set_keepalive(on: boolean): void;
       set_option(level: number, option: number, value: number): boolean;
     }

@@ -2,6 +2,7 @@
  * The few parts of GTK 3, WebKitGTK, GLib and Gio that the window uses, as gjs (1.74 in Debian 12 and later) presents
  * them. Only what is called; complete type packages are many times the size of the window.
  */
+import type { SocketGio, TimerGLib } from '#common/gjs/line-link.ts';
 
 type Handler = (...args: never[]) => unknown;
 type Properties = Record<string, unknown>;
@@ -73,22 +74,6 @@ interface WebContext extends GObject {
   set_preferred_languages(languages: string[]): void;
 }
 
-interface DataInputStream {
-  read_line_async(priority: number, cancellable: null, done: (stream: this, result: object) => void): void;
-  read_line_finish_utf8(result: object): [string | null, number];
-}
-
-export interface SocketConnection {
-  get_input_stream(): object;
-  get_output_stream(): { write_all(data: Uint8Array, cancellable: null): unknown };
-  close(cancellable: null): unknown;
-}
-
-interface SocketClient {
-  connect_async(address: object, cancellable: null, done: (client: this, result: object) => void): void;
-  connect_finish(result: object): SocketConnection;
-}
-
 export interface DBusConnection {
   call(
     name: string,
@@ -112,10 +97,7 @@ export interface ExportedObject {
 
 interface Gi {
   versions: Record<string, string>;
-  GLib: {
-    PRIORITY_DEFAULT: number;
-    SOURCE_REMOVE: boolean;
-    timeout_add(priority: number, milliseconds: number, callback: () => boolean): number;
+  GLib: TimerGLib & {
     getenv(name: string): string | null;
     get_language_names(): string[];
     quark_from_string(text: string): number;
@@ -124,18 +106,15 @@ interface Gi {
     Bytes: new (data: Uint8Array) => object;
     Variant: new (signature: string, value: unknown) => object;
   };
-  Gio: {
+  Gio: SocketGio & {
     ApplicationFlags: { HANDLES_COMMAND_LINE: number };
     BusType: { SESSION: number };
     BusNameWatcherFlags: { NONE: number };
     BusNameOwnerFlags: { NONE: number };
     DBusCallFlags: { NONE: number };
     DBusExportedObject: { wrapJSObject(xml: string, object: object): ExportedObject };
-    DataInputStream: new (properties: { base_stream: object }) => DataInputStream;
     File: { new_for_path(path: string): { load_contents(cancellable: null): [boolean, Uint8Array, string] } };
     MemoryInputStream: { new_from_bytes(bytes: object): object };
-    SocketClient: new () => SocketClient;
-    UnixSocketAddress: { new: (path: string) => object };
     bus_watch_name(
       bus: number,
       name: string,
