@@ -130,7 +130,7 @@ function Notice({ kind, title, text, close }: NoticeProps) {
         <p>{text}</p>
       </div>
       {close && (
-        <button type="button" class="button quiet" onClick={close.onPress}>
+        <button type="button" class="button secondary" onClick={close.onPress}>
           {close.label}
         </button>
       )}

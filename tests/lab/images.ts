@@ -22,7 +22,7 @@ const SOURCES: Record<string, string> = {
   server: '{builder,server,common,image-overlay/{common,server,server-appliance}}/**',
   probe: '{builder/{profiles/probe.ts,disk-*,root-layer.ts},image-overlay/{common,probe}}/**',
   desktop:
-    '{builder/{profiles/desktop.ts,agent-*,disk-*,root-layer.ts},guest-agent,common/{agent,gjs,protocol},image-overlay/{common,desktop,agent}}/**',
+    '{builder/{profiles/desktop.ts,agent-*,disk-*,root-layer.ts},guest-agent,common/{agent,gjs,page,protocol},image-overlay/{common,desktop,agent}}/**',
 };
 
 /**
