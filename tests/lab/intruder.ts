@@ -3,14 +3,7 @@
  * counts. Raw connections and requests, made inside the PC through its debug shell.
  */
 import type { Machine } from './machine.ts';
-
-const TRY_MS = 120_000;
-
-/** Runs a CommonJS program with the PC's own Node; returns what it prints. */
-async function inNode(pc: Machine, program: string): Promise<string> {
-  const quoted = program.replaceAll("'", `'\\''`);
-  return (await pc.shell(`/usr/lib/flexdeploy/node -e '${quoted}'`, TRY_MS)).output;
-}
+import { inNode, nodeCommand } from './own-node.ts';
 
 /** Whether a TCP connection from inside a PC comes about. `from` is the source address. */
 export async function connects(pc: Machine, host: string, port: number, from?: string): Promise<boolean> {
@@ -51,7 +44,7 @@ export async function speaksSpice(pc: Machine, host: string, port: number): Prom
 /** Leaves a program listening inside a PC. */
 export async function listen(pc: Machine, address: string, port: number): Promise<void> {
   const program = `require("node:http").createServer((q, a) => a.end()).listen(${port}, "${address}")`;
-  await pc.shell(`setsid /usr/lib/flexdeploy/node -e '${program}' >/dev/null 2>&1 & sleep 3`);
+  await pc.shell(`setsid ${nodeCommand(program)} >/dev/null 2>&1 & sleep 3`);
 }
 
 export interface Answer {

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KioskCommand, KioskState } from '../../client-runtime/kiosk/protocol.ts';
 import type { Machine } from './machine.ts';
+import { inNode } from './own-node.ts';
 
 /** Tells the runtime one command, as the page would, and returns the state that it then has. Debug images only. */
 export async function kiosk(pc: Machine, command?: KioskCommand): Promise<KioskState> {
@@ -20,7 +21,7 @@ export async function kiosk(pc: Machine, command?: KioskCommand): Promise<KioskS
       if (command) socket.send(JSON.stringify(command));
       setTimeout(end, command ? 700 : 0);
     };`;
-  const { output } = await pc.shell(`/usr/lib/flexdeploy/node -e '${program}'`, 60_000);
+  const output = await inNode(pc, program, 60_000);
   const [, text] = /^STATE (.*)$/m.exec(output) ?? [];
   if (text === undefined) throw new Error(`the kiosk of ${pc.name} does not answer: ${output.trim()}`);
   return JSON.parse(text) as KioskState;

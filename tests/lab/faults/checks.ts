@@ -1,6 +1,7 @@
 /** After a fault and its healing: what must be true of the disks and machines. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Machine } from '../machine.ts';
+import { nodeCommand } from '../own-node.ts';
 import type { World } from './world.ts';
 
 export interface Findings {
@@ -64,10 +65,7 @@ async function missingRecords(
     for (let n = ${first}; n <= ${told}; n++) if (!found.has(n)) missing.push(n);
     console.log("MISSING " + missing.length + " " + missing.slice(0, 20).join(" "));`;
   const read = `dd if=${device} of=/run/ring iflag=direct,skip_bytes bs=1M skip=${ring.offset} count=${(ring.slots * 4096) / 1024 ** 2} status=none`;
-  const { output } = await machine.shell(
-    `${read} && /usr/lib/flexdeploy/node -e '${program}'; rm -f /run/ring`,
-    READ_MS,
-  );
+  const { output } = await machine.shell(`${read} && ${nodeCommand(program)}; rm -f /run/ring`, READ_MS);
   const [, count, list] = /^MISSING (\d+) ?(.*)$/m.exec(output) ?? [];
   if (count === undefined) throw new Error(`the records could not be read on ${machine.name}: ${output}`);
   return count === '0' ? undefined : `${count} of the records ${first} to ${told} are missing: ${list}`;
@@ -118,7 +116,7 @@ async function hash(machine: Machine, device: string): Promise<string> {
     });
     process.stdin.on("end", () => { take(held); console.log("HASH " + hash.digest("hex") + " " + at); });`;
   const read = `dd if=${device} iflag=direct bs=4M status=none`;
-  const { output } = await machine.shell(`${read} | /usr/lib/flexdeploy/node -e '${program}'`, READ_MS);
+  const { output } = await machine.shell(`${read} | ${nodeCommand(program)}`, READ_MS);
   const [, sum] = /^HASH ([0-9a-f]{32} \d+)$/m.exec(output) ?? [];
   if (sum === undefined) throw new Error(`${device} could not be read on ${machine.name}: ${output}`);
   return sum;
