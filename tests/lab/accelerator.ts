@@ -14,12 +14,14 @@ const PROBE_SECONDS = 20;
 
 /**
  * QEMU arguments for an accelerator. Guests find virtualisation inside with both, so that a server in the lab runs its
- * desktops under KVM: with TCG through emulated SVM.
+ * desktops under KVM: with TCG through emulated SVM. The translator has no AVX, since it takes a vector instruction apart
+ * into many small ones: WireGuard, whose ciphers choose their code by the CPU, is 1.5 times as quick with SSSE3
+ * (docs/decisions.md).
  */
 export function acceleratorArguments(accelerator: Accelerator): string[] {
   return accelerator === 'kvm'
     ? ['-accel', 'kvm', '-cpu', 'host']
-    : ['-accel', 'tcg,thread=multi', '-cpu', 'max,svm=on'];
+    : ['-accel', 'tcg,thread=multi', '-cpu', 'max,svm=on,avx=off,avx2=off'];
 }
 
 /**
