@@ -179,7 +179,10 @@ export class World {
   }
 
   #detach(end: End): void {
-    if (end.machine.kind !== 'none') throw new Error('a machine has the disk');
+    const { kind } = end.machine;
+    // As a PC does: what is left of a machine is cleared away with the disk.
+    if (kind === 'failed' || kind === 'sent') this.#setMachine(end, { kind: 'none' });
+    else if (kind !== 'none') throw new Error('a machine has the disk');
     Object.assign(end, { attached: false, primary: false, text: undefined });
     this.#linkState();
   }
