@@ -9,6 +9,9 @@ export interface Step {
   detail?: string;
 }
 
+/** Milliseconds between two lines about what goes on inside a step. */
+const DETAIL_EVERY_MS = 10_000;
+
 /** Tells each step with its time: to a terminal, as JSON lines to a program, and to the demo's page. */
 export class Steps {
   readonly all: Step[] = [];
@@ -26,6 +29,7 @@ export class Steps {
     const start = performance.now();
     if (!this.#json) console.log(`        ${title} ...`);
     this.#onChange();
+    let told = start;
     const finish = (state: 'done' | 'failed') => {
       step.state = state;
       step.seconds = Math.round((performance.now() - start) / 100) / 10;
@@ -38,6 +42,9 @@ export class Steps {
       const result = await work((text) => {
         step.detail = text;
         this.#onChange();
+        if (this.#json || performance.now() - told < DETAIL_EVERY_MS) return;
+        told = performance.now();
+        console.log(`          ${text.trim()}`);
       });
       finish('done');
       return result;
