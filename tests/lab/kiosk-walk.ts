@@ -79,7 +79,7 @@ export async function keepCopy(
   await pc.display.clickText('Keep a copy');
   await pc.display.waitForText(/is overwritten/i, LIMITS.answer);
   await picture?.('disks-of-the-pc');
-  await pc.display.clickText(serial);
+  await pc.display.clickText(serial.slice(-4)); // marked, and therefore a word of its own
   await pc.display.clickText('Use this disk');
   await pc.display.waitForText(/characters of its serial/i, LIMITS.answer);
   await pc.display.type(serial.slice(-4));

@@ -31,6 +31,7 @@ t.test('the configuration of both ends', async (t) => {
       name: 'wg0',
       address: '10.86.0.2/16',
       privateKey: keys.privateKey,
+      routes: [],
       peers: [
         {
           publicKey: keys.peer,
@@ -55,7 +56,7 @@ t.test('the configuration of both ends', async (t) => {
 });
 
 t.test('values that the format cannot hold are refused', async (t) => {
-  const config = { name: 'wg0', address: '10.86.0.2/16', privateKey: keys.privateKey };
+  const config = { name: 'wg0', address: '10.86.0.2/16', privateKey: keys.privateKey, routes: [] };
   const peer = { publicKey: keys.peer, allowedIps: ['10.86.0.1/32'] };
   for (const bad of [
     { ...peer, allowedIps: ['10.86.0.1/33'] },
