@@ -153,7 +153,6 @@ declare module 'gi://WebKit2?version=4.1' {
 }
 
 declare module 'gi://SpiceClientGLib?version=2.0' {
-
   namespace SpiceClientGLib {
     class Session {
       constructor(properties: Record<string, unknown>);
