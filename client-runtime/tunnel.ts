@@ -1,5 +1,6 @@
 /** The PC's end of the tunnel to the server: there while somebody is logged in. */
 import type { TunnelConfig } from '#common/protocol/client-server.ts';
+import { run } from '#common/run.ts';
 import { bringUp, takeDown } from '#common/wireguard/interface.ts';
 
 /** The interface on the PC. */
@@ -17,8 +18,6 @@ export class Tunnel {
         address: `${config.address}/32`,
         privateKey,
         mtu: config.mtu,
-        // Only the server itself: a PC's own network may use the same addresses as the rest of the tunnel.
-        routes: [`${config.serverAddress}/32`],
         peers: [
           {
             publicKey: config.serverPublicKey,
@@ -28,6 +27,8 @@ export class Tunnel {
           },
         ],
       });
+      // Only the server itself: a PC's own network may use the same addresses as the rest of the tunnel.
+      await run(['ip', 'route', 'replace', `${config.serverAddress}/32`, 'dev', TUNNEL_NAME]);
     });
   }
 

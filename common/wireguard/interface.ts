@@ -25,8 +25,6 @@ export interface InterfaceConfig {
   /** Own address with the prefix length of the tunnel network, `10.86.0.1/16`. */
   address: string;
   privateKey: string;
-  /** Networks that are reached through it, `10.86.0.0/16`. */
-  routes: readonly string[];
   /** UDP port; the kernel chooses a free one unless given. */
   listenPort?: number;
   /** Bytes; 1420 (what IPv6 on Ethernet leaves) unless told. */
@@ -80,17 +78,6 @@ export async function bringUp(config: InterfaceConfig, signal?: AbortSignal): Pr
   }
   await run(['ip', 'address', 'replace', checkCidr(config.address), 'dev', name], options);
   await run(['ip', 'link', 'set', 'dev', name, 'mtu', String(config.mtu ?? 1420), 'up'], options);
-  for (const network of config.routes) await setRoute(name, checkCidr(network), options);
-}
-
-/**
- * Inside the tunnel a move sends as much as it can, and DRBD's writes, for which the desktop waits, and SPICE share the
- * way with it. BBR does not fill the queues on the way as CUBIC does (docs/decisions.md). Debian's kernels have it as a
- * module, which the route loads; a kernel without it gets a route all the same.
- */
-async function setRoute(name: string, network: string, options: { signal?: AbortSignal }): Promise<void> {
-  const argv = ['ip', 'route', 'replace', network, 'dev', name] as const;
-  await run([...argv, 'congctl', 'bbr'], options).catch(() => run(argv, options));
 }
 
 /** Removes the interface. Nothing happens if there is none. */

@@ -6,7 +6,7 @@ import type { TunnelConfig } from '#common/protocol/client-server.ts';
 import { bringUp, type PeerStatus, readPeers, removePeer, setPeer } from '#common/wireguard/interface.ts';
 import { checkKey, generateKeys, publicKeyOf } from '#common/wireguard/keys.ts';
 import { HostingError, type TunnelRequest } from '../hosting.ts';
-import { isPcAddress, nextAddress, SERVER_ADDRESS, TUNNEL_NETWORK, TUNNEL_PREFIX } from './addresses.ts';
+import { isPcAddress, nextAddress, SERVER_ADDRESS, TUNNEL_PREFIX } from './addresses.ts';
 
 export const TUNNEL_INTERFACE = 'wg0';
 
@@ -116,7 +116,6 @@ export class Tunnels {
     await bringUp({
       name: TUNNEL_INTERFACE,
       address: `${SERVER_ADDRESS}/${TUNNEL_PREFIX}`,
-      routes: [TUNNEL_NETWORK],
       privateKey: this.#privateKey,
       listenPort: this.#port,
       mtu: MTU,

@@ -31,7 +31,6 @@ t.test('the configuration of both ends', async (t) => {
       name: 'wg0',
       address: '10.86.0.2/16',
       privateKey: keys.privateKey,
-      routes: [],
       peers: [
         {
           publicKey: keys.peer,
@@ -56,7 +55,7 @@ t.test('the configuration of both ends', async (t) => {
 });
 
 t.test('values that the format cannot hold are refused', async (t) => {
-  const config = { name: 'wg0', address: '10.86.0.2/16', privateKey: keys.privateKey, routes: [] };
+  const config = { name: 'wg0', address: '10.86.0.2/16', privateKey: keys.privateKey };
   const peer = { publicKey: keys.peer, allowedIps: ['10.86.0.1/32'] };
   for (const bad of [
     { ...peer, allowedIps: ['10.86.0.1/33'] },
