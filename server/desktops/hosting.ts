@@ -121,7 +121,7 @@ export class ServerHosting implements Hosting {
   }
 
   async problems(): Promise<HostingProblem[]> {
-    if (this.#storage.kind === 'ready') this.#storage = await poolStatus();
+    // As it was when #look looked last: asking LVM starts a program that takes its time
     const storage = spaceProblem(this.#storage);
     return [
       ...(storage ? [{ problem: storage.message, ...(storage.hint !== undefined && { hint: storage.hint }) }] : []),
