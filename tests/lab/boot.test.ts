@@ -2,7 +2,7 @@
 import t from 'tap';
 import type { PcOptions } from './deployment.ts';
 import { labTest } from './harness.ts';
-import { waitForLogin } from './kiosk-walk.ts';
+import { LIMITS, waitForLogin } from './kiosk-walk.ts';
 
 const { deployment, chapter } = await labTest(t, 'boot', { images: ['client-debug', 'server'], memoryGiB: 7 });
 
@@ -50,7 +50,7 @@ bootsToLogin(
     const pc = machine(name);
     await pc.pullUsb('stick');
     await pc.display.type('somebody\twrong password\n');
-    await pc.display.waitForText(/not correct/i, 120_000);
+    await pc.display.waitForText(/not correct/i, LIMITS.answer);
     await pc.screenshot(`${name}-pulled`);
   },
 );

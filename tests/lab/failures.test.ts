@@ -6,7 +6,7 @@ import { LIST, logIn, waitForLogin } from './kiosk-walk.ts';
 import { freeTcpPort } from './network.ts';
 
 const { deployment, chapter } = await labTest(t, 'failures', { images: ['client-debug', 'server'], memoryGiB: 7 });
-const MESSAGE_MS = 120_000;
+const MESSAGE_MS = 300_000;
 const bob = { user: 'bob', password: 'one-2-three' };
 const pc = () => {
   const machine = deployment.lab.machines.find((m) => m.name === 'pc');

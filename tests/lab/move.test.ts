@@ -68,7 +68,7 @@ chapter('the person confirms with the end of the serial number, and the copy is 
   await pc.screenshot('2-confirm');
   await pc.display.press('ret');
   await world().waitFor('attached', 120_000, (d) => d.attachment !== undefined);
-  await world().waitFor('in sync', 300_000, (d) => d.attachment?.state.kind === 'inSync');
+  await world().waitFor('in sync', 1_200_000, (d) => d.attachment?.state.kind === 'inSync');
   await pc.screenshot('3-in-sync');
   await expectAllWell(t);
 });
@@ -91,12 +91,12 @@ chapter('it moves at about a tenth of the first sync, and the rest follows', asy
   await world().forget();
   await deployment.flexdeploy(['limit', '2048']);
   await world().keepCopy(DISK);
-  await world().waitFor('syncing', 120_000, ({ attachment: a }) => a?.state.kind === 'syncing' && a.state.percent >= 8);
+  await world().waitFor('syncing', 600_000, ({ attachment: a }) => a?.state.kind === 'syncing' && a.state.percent >= 8);
   await world().move('pc');
   const moved = await world().desktop();
   t.equal(moved.attachment?.complete, false, 'not every block is on the PC yet');
   await deployment.flexdeploy(['limit', 'none']);
-  await world().waitFor('in sync', 300_000, (d) => d.attachment?.state.kind === 'inSync');
+  await world().waitFor('in sync', 1_200_000, (d) => d.attachment?.state.kind === 'inSync');
   await expectAllWell(t);
 });
 
@@ -106,7 +106,7 @@ chapter('the PC holds it and loses the server: it goes on, and the server learns
   const then = probe.newest;
   await kioskIs(pc, 'without a server', 120_000, (s) => JSON.stringify(s).includes('since'));
   await server.healLink();
-  await world().waitFor('in sync again', 180_000, (d) => d.attachment?.state.kind === 'inSync' && probe.newest > then);
+  await world().waitFor('in sync again', 600_000, (d) => d.attachment?.state.kind === 'inSync' && probe.newest > then);
   await expectAllWell(t);
 });
 
@@ -136,6 +136,6 @@ chapter('log-out brings it back to the server; on return only what changed is co
   t.equal((await world().desktop()).attachment, undefined, 'the PC has left');
   await logInRemotely(pc, PERSON);
   await kiosk(pc, { do: 'openDesktop', id: world().id });
-  await world().waitFor('in sync', 240_000, (d) => d.attachment?.state.kind === 'inSync');
+  await world().waitFor('in sync', 900_000, (d) => d.attachment?.state.kind === 'inSync');
   await expectAllWell(t);
 });

@@ -8,6 +8,7 @@ import { labTest } from './harness.ts';
 import { askApi, connects, listen, speaksSpice } from './intruder.ts';
 import {
   backToList,
+  LIMITS,
   LIST,
   logIn,
   logOut,
@@ -73,7 +74,7 @@ chapter('two PCs with 2 GiB reach the login screen', async (t) => {
 chapter('a wrong password is refused in words', async (t) => {
   const pc = machine(ana.pc);
   await typeLogin(pc, { user: ana.user, password: 'not it' });
-  await pc.display.waitForText(/not correct/i, 120_000);
+  await pc.display.waitForText(/not correct/i, LIMITS.answer);
   await pc.screenshot('2-wrong-password');
   t.notOk((await deployment.sessions()).some((s) => s.user === ana.user));
 });
@@ -82,7 +83,7 @@ chapter('the right one shows the list of desktops, and the server knows PC and p
   const pc = machine(ana.pc);
   // after a refusal the name is still there and the focus is on the password
   await pc.display.type(`${ana.password}\n`);
-  await pc.display.waitForText(LIST, 120_000);
+  await pc.display.waitForText(LIST, LIMITS.answer);
   await pc.screenshot('3-desktops');
   t.match(await tunnelAddress(ana.user, ana.pc), /^10\.86\.\d+\.\d+$/);
 });
@@ -180,10 +181,10 @@ chapter('the server process is killed and restarted: the picture goes on', async
   const pid = await mainPid();
   await server.shell('systemctl kill --signal=KILL flexdeploy-server');
   await pc.display.type(' And on it goes.', 60);
-  await pc.display.waitForText(/And on it goes/i, 120_000);
+  await pc.display.waitForText(/And on it goes/i, LIMITS.answer);
   await pc.screenshot('7-server-process-restarted');
-  await eventually('the server process runs again', 120_000, async () => !['0', pid].includes(await mainPid()));
-  await eventually('the server finds the desktop running, and its viewer', 120_000, async () => {
+  await eventually('the server process runs again', LIMITS.answer, async () => !['0', pid].includes(await mainPid()));
+  await eventually('the server finds the desktop running, and its viewer', LIMITS.answer, async () => {
     const { state } = await deployment.desktop(ana.desktop);
     return state.kind === 'running' && state.viewers === 1;
   });
@@ -193,7 +194,7 @@ chapter('the server process is killed and restarted: the picture goes on', async
 chapter('the keys that the tab shows lead back to the list; the desktop goes on', async (t) => {
   await backToList(machine(ana.pc));
   await machine(ana.pc).screenshot('8-list-again');
-  await eventually('the viewer is gone', 120_000, async () => {
+  await eventually('the viewer is gone', LIMITS.answer, async () => {
     const { state } = await deployment.desktop(ana.desktop);
     return state.kind === 'running' && state.viewers === 0;
   });
@@ -206,10 +207,10 @@ chapter('the server loses power: the PC says so, and comes back by itself', asyn
   await typeInTerminal(pc, 'echo kept: $((6*7)) > kept; sync; echo written: $((7*7))', /written: 49/);
   await backToList(pc);
   await server.powerCut();
-  await pc.display.waitForText(/connection to the server is\b|does not answer/i, 180_000);
+  await pc.display.waitForText(/connection to the server is\b|does not answer/i, LIMITS.answer);
   await pc.screenshot('9-server-lost');
   await deployment.startServer();
-  await pc.display.waitForText(LIST, 300_000);
+  await pc.display.waitForText(LIST, LIMITS.answer);
   await pc.screenshot('10-server-back');
   t.match(await deployment.desktop(ana.desktop), { name: ana.desktop, owner: ana.user }, 'all is still known');
 });

@@ -64,7 +64,7 @@ export class World {
   }
 
   /** Keeps the desktop's disk on the PC too, as a person at the kiosk would; returns when they are the same. */
-  async attach(serial: string, withinMs = 300_000): Promise<void> {
+  async attach(serial: string, withinMs = 1_200_000): Promise<void> {
     await this.keepCopy(serial);
     await this.waitFor('in sync', withinMs, (d) => d.attachment?.state.kind === 'inSync');
   }
