@@ -20,13 +20,13 @@ on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
 -machine
 pc-q35-10.0,accel=kvm,usb=off,vmport=off,hpet=off,dump-guest-core=off,memory-backend=pc.ram
 -cpu
-qemu64,-svm,+cx16,+lahf-lm,+popcnt,+pni,+ssse3,+sse4.1,+sse4.2,enforce
+qemu64,-svm,+cx16,+lahf-lm,+popcnt,+pni,+ssse3,+sse4.1,+sse4.2,+x2apic,+tsc-deadline,enforce
 -smp
 cpus=2,sockets=1,cores=2,threads=1
 -m
 size=2048M
 -object
-memory-backend-memfd,id=pc.ram,size=2048M,share=off,prealloc=off
+memory-backend-ram,id=pc.ram,size=2048M,share=off,prealloc=off
 -global
 ICH9-LPC.disable_s3=1
 -global
