@@ -169,18 +169,30 @@ export function textOf(words: readonly Word[]): string {
   return text;
 }
 
-/** Middle of the first place where the words of `wanted` stand one after the other, in this case: "Open" is a button, "open" a word. */
+/**
+ * Middle of the first place where the words of `wanted` stand one after the other, in this case: "Open" is a button, "open"
+ * a word. Recognition now and then glues words together, so the spaces between them do not count.
+ */
 export function findWords(words: readonly Word[], wanted: string): { x: number; y: number } | undefined {
-  const parts = wanted.split(/\s+/);
-  const clean = (text: string) => text.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, '');
-  for (let i = 0; i + parts.length <= words.length; i++) {
-    const found = words.slice(i, i + parts.length);
-    if (!found.every((word, k) => clean(word.text) === parts[k])) continue;
-    const left = Math.min(...found.map((w) => w.left));
-    const right = Math.max(...found.map((w) => w.left + w.width));
-    const top = Math.min(...found.map((w) => w.top));
-    const bottom = Math.max(...found.map((w) => w.top + w.height));
-    return { x: (left + right) / 2, y: (top + bottom) / 2 };
+  const letters = wanted.replace(/\s+/g, '');
+  for (let i = 0; i < words.length; i++) {
+    const found: Word[] = [];
+    for (let rest = letters; rest !== ''; ) {
+      const word = words[i + found.length];
+      const text = word?.text.replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, '');
+      if (!word || !text || !rest.startsWith(text)) break;
+      found.push(word);
+      rest = rest.slice(text.length);
+      if (rest === '') return middleOf(found);
+    }
   }
   return undefined;
+}
+
+function middleOf(words: readonly Word[]): { x: number; y: number } {
+  const left = Math.min(...words.map((w) => w.left));
+  const right = Math.max(...words.map((w) => w.left + w.width));
+  const top = Math.min(...words.map((w) => w.top));
+  const bottom = Math.max(...words.map((w) => w.top + w.height));
+  return { x: (left + right) / 2, y: (top + bottom) / 2 };
 }

@@ -45,6 +45,16 @@ t.test('words are found where they stand, in the case they have', async (t) => {
   t.same(findWords(words, 'Open'), { x: 120, y: 110 });
   t.same(findWords(words, 'Log out'), { x: 225, y: 110 });
   t.equal(findWords(words, 'Close'), undefined);
+  const glued = ['Work', 'onthis', 'PC', '>'].map((text, i) => ({
+    text,
+    left: 50 * i,
+    top: 0,
+    width: 40,
+    height: 10,
+    line: 0,
+  }));
+  t.same(findWords(glued, 'Work on this PC'), { x: 70, y: 5 }, 'glued words are found');
+  t.equal(findWords(glued, 'Work on'), undefined, 'but no part of one');
   t.equal(textOf(words), 'Press Enter to open\nOpen\nLog out.');
 });
 
