@@ -31,8 +31,11 @@ import type { Places } from './places.ts';
 const CONNECT_LIMIT = 60_000;
 /** Milliseconds that a QEMU found again has to answer. */
 const FIND_LIMIT = 15_000;
-/** Milliseconds that systemd gets to notice that a process is gone. */
+/** Milliseconds that systemd gets to notice that a process is gone, and a QEMU whose connection broke to answer again. */
 const GONE_LIMIT = 20_000;
+/** Milliseconds that it has for each answer meanwhile. */
+const SEEK_LIMIT = 5_000;
+const SILENT = 'it runs and does not answer any more';
 
 export interface MachineOptions {
   places: Places;
@@ -54,6 +57,8 @@ export class HostedMachine {
   #closing = false;
   /** While we wait for it to be sent. */
   #sending: AbortController | undefined;
+  /** While we look for one whose connection was lost. */
+  #seeking: AbortController | undefined;
 
   constructor(options: MachineOptions) {
     this.#options = options;
@@ -100,6 +105,7 @@ export class HostedMachine {
       await this.connect(FIND_LIMIT);
     } catch (error) {
       this.#setState({ kind: 'failed', reason: `it runs and does not answer: ${messageOf(error)}` });
+      void this.#seek();
     }
   }
 
@@ -108,11 +114,19 @@ export class HostedMachine {
    * @throws UserError when it ends meanwhile or does not answer
    */
   async connect(limit = CONNECT_LIMIT): Promise<void> {
+    this.#seeking?.abort();
+    await this.#connect(limit);
+  }
+
+  async #connect(timeoutMs: number, unwanted?: AbortSignal): Promise<void> {
     const ended = new AbortController();
+    const signal = unwanted ? AbortSignal.any([ended.signal, unwanted]) : ended.signal;
     const qmp = await Promise.race([
-      QmpConnection.connect(this.#options.places.monitor, { timeoutMs: limit, signal: ended.signal }),
+      QmpConnection.connect(this.#options.places.monitor, { timeoutMs, signal }),
       this.#unitEnds(ended.signal),
     ]).finally(() => ended.abort());
+    if (unwanted?.aborted) qmp?.close();
+    unwanted?.throwIfAborted();
     if (!qmp) throw new UserError('the virtual machine ended while it was starting');
     this.#since = ((await activeSince(this.#options.places.unit)) ?? new Date()).toISOString();
     try {
@@ -180,6 +194,7 @@ export class HostedMachine {
 
   /** Ends it without asking the guest, whatever it is doing. Idempotent. */
   async end(): Promise<void> {
+    this.#seeking?.abort();
     this.#forget(); // before its end, so that this end is not taken for a failure
     await stopService(this.#options.places.unit);
     await clearFailure(this.#options.places.unit); // it may have needed SIGKILL
@@ -199,6 +214,7 @@ export class HostedMachine {
   /** Stops watching; the machine goes on. */
   close(): void {
     this.#closing = true;
+    this.#seeking?.abort();
     this.#qmp?.close();
   }
 
@@ -240,28 +256,47 @@ export class HostedMachine {
     }
   }
 
-  /** The connection to QEMU ended: QEMU is gone, or only the connection. */
+  /** The connection to QEMU ended: QEMU is gone, or it is held up, or only the connection broke. */
   async #disconnected(qmp: QmpConnection): Promise<void> {
     if (this.#closing || this.#qmp !== qmp) return;
     this.#qmp = undefined;
+    await this.#seek();
+  }
+
+  /**
+   * Asks until it answers or is gone, or somebody else takes it in hand. One that runs without an answer counts as failed
+   * after a while, and is asked on: its host may have stood still, or its storage.
+   */
+  async #seek(): Promise<void> {
+    this.#seeking?.abort();
+    const seeking = new AbortController();
+    this.#seeking = seeking;
+    const { signal } = seeking;
+    const deadline = Date.now() + GONE_LIMIT;
     try {
-      const deadline = Date.now() + GONE_LIMIT;
-      let unit = await this.unit();
-      while ((unit.kind === 'stopping' || unit.kind === 'active') && Date.now() < deadline) {
-        if (unit.kind === 'active') {
-          const again = await this.connect(1_000).then(
-            () => true,
-            () => false,
-          );
-          if (again) return;
-        } else await sleep(100);
-        unit = await this.unit();
+      for (;;) {
+        const { kind } = await this.unit();
+        if (signal.aborted) return;
+        if (kind !== 'active' && kind !== 'stopping') return await this.#gone();
+        if (kind === 'active' && (await this.#answers(signal))) return;
+        if (signal.aborted) return;
+        const late = Date.now() > deadline;
+        if (late && kind === 'active') this.#setState({ kind: 'failed', reason: SILENT });
+        await sleep(late ? 1_000 : 100, undefined, { signal }).catch(() => {});
       }
-      if (unit.kind === 'active') this.#setState({ kind: 'failed', reason: 'it runs and does not answer any more' });
-      else await this.#gone();
     } catch (err) {
+      if (signal.aborted) return;
       this.#options.log.error({ err }, 'finding out why it ended');
       this.#setState({ kind: 'failed', reason: messageOf(err) });
+    }
+  }
+
+  async #answers(signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#connect(SEEK_LIMIT, signal);
+      return true;
+    } catch {
+      return false; // it is asked again
     }
   }
 

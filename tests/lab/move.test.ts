@@ -73,6 +73,18 @@ chapter('the person confirms with the end of the serial number, and the copy is 
   await expectAllWell(t);
 });
 
+chapter('a desktop that is held up for long counts as failed, and is found again when it answers', async (t) => {
+  const { server, id } = world();
+  const unit = `flexdeploy-desktop-${id}.service`;
+  await server.shell(`systemctl kill --signal=STOP ${unit}`);
+  await world().waitFor('seen not to answer', 300_000, (d) => d.state.kind === 'failed');
+  await server.shell(`systemctl kill --signal=CONT ${unit}`);
+  await world().waitFor('running again', 60_000, (d) => d.state.kind === 'running');
+  const then = world().probe.newest;
+  await world().waitFor('writing', 60_000, () => world().probe.newest > then);
+  await expectAllWell(t);
+});
+
 chapter('it moves to the PC and back while it writes', async (t) => {
   for (let round = 1; round <= ROUNDS; round++) {
     const before = Date.now();

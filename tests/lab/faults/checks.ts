@@ -99,22 +99,24 @@ async function drained(server: Machine): Promise<void> {
 async function hash(machine: Machine, device: string): Promise<string> {
   const program = `
     const { createHash } = require("node:crypto");
+    const { readSync } = require("node:fs");
     const hash = createHash("md5");
     const MIB = 1048576;
     const zero = Buffer.alloc(MIB);
-    let at = 0;
-    let held = Buffer.alloc(0);
-    const take = (piece) => {
-      if (!piece.equals(zero.subarray(0, piece.length))) hash.update(at + ":").update(piece);
-      at += piece.length;
+    const piece = Buffer.alloc(MIB);
+    const fill = () => {
+      for (let length = 0; ; ) {
+        const got = readSync(0, piece, length, MIB - length);
+        length += got;
+        if (got === 0 || length === MIB) return piece.subarray(0, length);
+      }
     };
-    process.stdin.on("data", (data) => {
-      held = held.length > 0 ? Buffer.concat([held, data]) : data;
-      let from = 0;
-      for (; held.length - from >= MIB; from += MIB) take(held.subarray(from, from + MIB));
-      held = held.subarray(from);
-    });
-    process.stdin.on("end", () => { take(held); console.log("HASH " + hash.digest("hex") + " " + at); });`;
+    let at = 0;
+    for (let data = fill(); data.length > 0; data = fill()) {
+      if (!data.equals(zero.subarray(0, data.length))) hash.update(at + ":").update(data);
+      at += data.length;
+    }
+    console.log("HASH " + hash.digest("hex") + " " + at);`;
   const read = `dd if=${device} iflag=direct bs=4M status=none`;
   const { output } = await machine.shell(`${read} | ${nodeCommand(program)}`, READ_MS);
   const [, sum] = /^HASH ([0-9a-f]{32} \d+)$/m.exec(output) ?? [];
