@@ -154,12 +154,10 @@ export class ServerDesktop {
   async forceOff(): Promise<void> {
     await this.#alone(async () => {
       await this.#endViewers();
-      const port = this.#port;
       try {
         await this.replication.drbd.unfreeze(); // a machine whose disk is frozen cannot be ended
         await this.#machine.end();
       } catch (error) {
-        this.#port = port;
         this.#setState({ kind: 'failed', at: now(), reason: `it could not be switched off: ${messageOf(error)}` });
         throw error;
       }
@@ -303,7 +301,8 @@ export class ServerDesktop {
   #gone(state: DesktopState): void {
     clearInterval(this.#shutDownTimer);
     void this.#endViewers();
-    this.#port = undefined;
+    // One that only does not answer holds its port still, and may be found again.
+    if (state.kind !== 'failed') this.#port = undefined;
     this.#receiving = false;
     this.#setState(state);
   }
