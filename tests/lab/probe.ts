@@ -56,7 +56,7 @@ export class ProbeListener {
     return this.told.reduce((most, { number }) => Math.max(most, number), 0);
   }
 
-  /** The longest pause between two records that follow each other, in seconds of the desktop's own clock. */
+  /** The longest pause between two records that follow each other, both heard since then: seconds of the desktop's clock. */
   longestGap(since = 0): number {
     let longest = 0;
     for (const [i, now] of this.told.entries()) {

@@ -34,6 +34,10 @@ export async function check(world: World): Promise<Findings> {
       const [server, pc] = await Promise.all([hash(world.server, device.server), hash(world.pc, device.pc)]);
       if (server !== pc) diverged.push(`server ${server}, PC ${pc}`);
     });
+    // It may have stood still for so long that it counts as failed.
+    if (desktop.state.kind === 'running') {
+      await world.waitFor('answering again', 120_000, (d) => d.state.kind === 'running');
+    }
   }
   return { diverged, lostWrites, twoWriters };
 }
