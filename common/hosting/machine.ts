@@ -185,7 +185,8 @@ export class HostedMachine {
   /** Lets it run: one that has arrived, or one that was sent and is taken back. No effect when it runs. */
   async letRun(from: 'arrived' | 'sent'): Promise<void> {
     const qmp = this.#connected();
-    await this.#look(qmp);
+    // It stands still meanwhile: QEMU is not asked for what it has told already.
+    if (this.#state.kind !== from) await this.#look(qmp);
     if (this.#state.kind === 'running') return;
     if (this.#state.kind !== from) throw new UserError(`a desktop that is "${this.#state.kind}" cannot go on here`);
     await resume(qmp);

@@ -56,15 +56,18 @@ export interface MoveLimits {
 export interface Moved extends MigrationResult {
   /** Milliseconds that it stood still beside QEMU's own down time: from "all is sent" until it was let go. */
   handOverMs: number;
+  /** Of these, until all had arrived, and until the new holder was written down. */
+  arrivedMs: number;
+  committedMs: number;
 }
 
 export const MOVE_LIMITS: MoveLimits = { stalled: 60_000, copying: 30 * 60_000, arriving: 60_000, look: 100 };
 
 /**
- * Milliseconds that the desktop may stand still at the switch. QEMU's default is 300; over a slow line the last pages of
- * a busy desktop need more, and half a second is not yet noticed as a stop.
+ * Milliseconds that QEMU may plan for the last pages, while the desktop stands still: its own default. Loading the devices
+ * and the hand-over come on top, and all of it together should be less than a second.
  */
-const DOWNTIME_MS = 500;
+const DOWNTIME_MS = 300;
 /** Milliseconds between two looks at what was heard, while the desktop stands still. */
 const LISTEN_MS = 5;
 /** So many of the usual looks without a word, and the target is asked. */
@@ -76,7 +79,7 @@ const ASK_AFTER_LOOKS = 10;
  */
 export async function moveDesktop(move: Move, signal: AbortSignal, limits: MoveLimits): Promise<Moved | undefined> {
   const undo = new Cleanup();
-  let result: (MigrationResult & { sentAt: number }) | undefined;
+  let result: Awaited<ReturnType<typeof bringOver>>;
   try {
     move.onPhase('preparing');
     result = await bringOver(move, undo, signal, limits);
@@ -90,9 +93,10 @@ export async function moveDesktop(move: Move, signal: AbortSignal, limits: MoveL
   const generation = await move.commit();
   move.onPhase('finishing');
   if (!result) return undefined;
+  const { sent, sentAt, arrivedMs } = result;
+  const committedMs = Math.round(performance.now() - sentAt);
   await move.target.letRun({ desktop: move.desktop.id, generation });
-  const { sentAt, ...sent } = result;
-  return { ...sent, handOverMs: Math.round(performance.now() - sentAt) };
+  return { ...sent, arrivedMs, committedMs, handOverMs: Math.round(performance.now() - sentAt) };
 }
 
 /** Everything up to the moment when nothing runs any more, and all is on the other side. */
@@ -124,7 +128,7 @@ async function bringOver(move: Move, undo: Cleanup, signal: AbortSignal, limits:
   const sentAt = performance.now();
   move.onPhase('switchingOver');
   await arrived(move, signal, limits);
-  return { ...sent, sentAt };
+  return { sent, sentAt, arrivedMs: Math.round(performance.now() - sentAt) };
 }
 
 async function copyMemory(move: Move, to: { host: string; port: number }, signal: AbortSignal, limits: MoveLimits) {

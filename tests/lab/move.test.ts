@@ -24,6 +24,9 @@ const { deployment, chapter } = await labTest(t, 'move', {
   network: PROBE_NETWORK,
 });
 
+/** Of each round there and back, in seconds. */
+const pauses: number[] = [];
+
 let made: World | undefined;
 function world(): World {
   if (!made) throw new Error('the first chapter makes the world');
@@ -93,8 +96,8 @@ chapter('it moves to the PC and back while it writes', async (t) => {
     const onPc = world().probe.newest;
     await world().waitFor('writing on the PC', 60_000, () => world().probe.newest > onPc);
     await world().move('server');
-    const gap = world().probe.longestGap(before);
-    t.ok(gap < LONGEST_PAUSE, `round ${round}: the longest pause of the desktop was ${gap.toFixed(2)} s`);
+    pauses.push(world().probe.longestGap(before));
+    t.comment(`round ${round}: the longest pause of the desktop was ${pauses.at(-1)?.toFixed(2)} s`);
     await expectAllWell(t);
   }
 });
@@ -150,4 +153,11 @@ chapter('log-out brings it back to the server; on return only what changed is co
   await kiosk(pc, { do: 'openDesktop', id: world().id });
   await world().waitFor('in sync', 900_000, (d) => d.attachment?.state.kind === 'inSync');
   await expectAllWell(t);
+});
+
+chapter('nobody would have noticed a pause in any move', async (t) => {
+  t.equal(pauses.length, ROUNDS);
+  for (const [i, pause] of pauses.entries()) {
+    t.ok(pause < LONGEST_PAUSE, `round ${i + 1}: the longest pause was ${pause.toFixed(2)} s`);
+  }
 });
