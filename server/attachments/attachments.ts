@@ -1,6 +1,6 @@
 /** Desktops on PCs: what people ask for, who may, and the pairs that make it so. */
 import type { Logger } from 'pino';
-import { messageOf } from '#common/errors.ts';
+import { messageOf, UserError } from '#common/errors.ts';
 import type {
   Attach,
   ChangeAttachment,
@@ -69,7 +69,11 @@ export class Attachments {
       onDetached: (pc) => this.#kickOthers(pc),
     };
     this.#stop = [
-      hosts.onChange((host) => void this.#linkChanged(host).catch((err) => log.error({ err }, 'a PC came or went'))),
+      hosts.onChange((host) => {
+        // A PC may go again, or refuse, while it is talked to; anything else is a mistake of ours.
+        const level = (err: unknown) => (err instanceof UserError ? 'warn' : 'error');
+        void this.#linkChanged(host).catch((err) => log[level(err)]({ err, pc: host.pc }, 'a PC came or went'));
+      }),
       hosting.host.onNotice((notice) => this.#notice(notice, undefined)),
     ];
   }

@@ -285,6 +285,11 @@ t.test('a PC that says anything at any time: cut off, or not believed', async (t
       }),
     }),
   );
+  // Has a disk attached that is not its own to have, and goes when it is told to put it down.
+  const stranger = {
+    localHost: { kvm: true, memoryFreeMiB: 4096, missingCpuFeatures: [] },
+    attached: { desktop: '0'.repeat(16), disk: DISK_A, machine: { kind: 'none' }, generation: 1 },
+  };
   await fc.assert(
     fc.asyncProperty(fc.array(nasty, { maxLength: 6 }), answer, async (messages, answer) => {
       const socket = openHostLink(test, pc.login.token);
@@ -298,7 +303,7 @@ t.test('a PC that says anything at any time: cut off, or not believed', async (t
       await new Promise((resolve) => setTimeout(resolve, 5));
       socket.terminate();
     }),
-    { numRuns: 200 },
+    { numRuns: 200, examples: [[[], stranger]] },
   );
   const { holder } = (await root.call({ path: `/desktops/${desktop.id}`, answer: Desktop })) as Desktop;
   t.equal(holder, undefined, 'and nothing it said made it the holder');
