@@ -37,10 +37,10 @@ export function board({ cpus, memoryMiB }: Machine): string[] {
     `cpus=${cpus},sockets=1,cores=${cpus},threads=1`,
     '-m',
     `size=${memoryMiB}M`,
-    // The backend has a name that both ends of a migration share; memory is taken as the guest touches it. Anonymous
-    // memory, since the kernel backs that by huge pages and a memfd not (docs/decisions.md).
+    // The backend has a name that both ends of a migration share; memory is taken as the guest touches it. A memfd, which
+    // has no huge pages: emulated servers fall over with them (docs/decisions.md).
     '-object',
-    `memory-backend-ram,id=pc.ram,size=${memoryMiB}M,share=off,prealloc=off`,
+    `memory-backend-memfd,id=pc.ram,size=${memoryMiB}M,share=off,prealloc=off`,
     '-global',
     'ICH9-LPC.disable_s3=1',
     '-global',
