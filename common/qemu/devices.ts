@@ -37,8 +37,7 @@ export function board({ cpus, memoryMiB }: Machine): string[] {
     `cpus=${cpus},sockets=1,cores=${cpus},threads=1`,
     '-m',
     `size=${memoryMiB}M`,
-    // The backend has a name that both ends of a migration share; memory is taken as the guest touches it. A memfd, which
-    // has no huge pages: emulated servers fall over with them (docs/decisions.md).
+    // The backend has a name that both ends of a migration share; memory is taken as the guest touches it.
     '-object',
     `memory-backend-memfd,id=pc.ram,size=${memoryMiB}M,share=off,prealloc=off`,
     '-global',

@@ -32,22 +32,12 @@ export interface Machine {
 export const MACHINE_TYPE = 'pc-q35-10.0';
 
 /**
- * What KVM gives a guest on every processor, by itself: with x2APIC and the TSC-deadline timer the guest's timer costs no
- * memory accesses that KVM would have to take apart.
- */
-export const KVM_FEATURES: readonly string[] = ['x2apic', 'tsc-deadline'];
-
-/**
  * x86-64-v2 (x86-64 psABI, section 3.1.1: SSE4.2, POPCNT, CMPXCHG16B, LAHF), which every PC since about 2009 has and
  * Debian, Fedora and Windows 11 ask for, on top of QEMU's smallest 64-bit model. Without nested virtualisation, and
  * without invtsc, which would tie the guest to one PC's clock rate.
  * `enforce`: a host that lacks one of them refuses to start, instead of starting a machine that cannot move.
  */
-export const CPU_MODEL = [
-  'qemu64,-svm,+cx16,+lahf-lm,+popcnt,+pni,+ssse3,+sse4.1,+sse4.2',
-  ...KVM_FEATURES.map((feature) => `+${feature}`),
-  'enforce',
-].join(',');
+export const CPU_MODEL = 'qemu64,-svm,+cx16,+lahf-lm,+popcnt,+pni,+ssse3,+sse4.1,+sse4.2,enforce';
 
 /**
  * What {@link CPU_MODEL} asks of a host's processor, by the names of /proc/cpuinfo: qemu64's own features

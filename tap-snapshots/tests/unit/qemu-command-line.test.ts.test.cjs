@@ -20,7 +20,7 @@ on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
 -machine
 pc-q35-10.0,accel=kvm,usb=off,vmport=off,hpet=off,dump-guest-core=off,memory-backend=pc.ram
 -cpu
-qemu64,-svm,+cx16,+lahf-lm,+popcnt,+pni,+ssse3,+sse4.1,+sse4.2,+x2apic,+tsc-deadline,enforce
+qemu64,-svm,+cx16,+lahf-lm,+popcnt,+pni,+ssse3,+sse4.1,+sse4.2,enforce
 -smp
 cpus=2,sockets=1,cores=2,threads=1
 -m
