@@ -16,12 +16,13 @@ const DESKTOP_SLICE = 'flexdeploy-desktops.slice';
 
 /**
  * MiB that QEMU may use beside the guest's memory: its own code, video memory, SPICE's image cache and one client's
- * queues. An estimate with room to spare, not a measurement: going over it kills the desktop.
+ * queues, which fill when the link is slow. An estimate with room to spare, not a measurement: going over it kills the
+ * desktop. 512 was too little once, while a first copy filled the link of a viewer.
  */
-const OVERHEAD_MIB = 512;
+const OVERHEAD_MIB = 1024;
 
 /** MiB of that which are in use soon after the start, for asking whether there is memory for one more. */
-export const USUAL_OVERHEAD_MIB = OVERHEAD_MIB / 4;
+export const USUAL_OVERHEAD_MIB = OVERHEAD_MIB / 8;
 
 export interface Job {
   desktop: HostedDesktop;

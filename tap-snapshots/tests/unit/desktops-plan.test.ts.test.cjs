@@ -14,7 +14,7 @@ systemd-run
 --slice=flexdeploy-desktops.slice
 --description=FlexDeploy desktop debian of ana
 --property=Type=exec
---property=MemoryMax=1536M
+--property=MemoryMax=2048M
 --property=CPUQuota=300%
 --property=CPUWeight=100
 --property=TasksMax=512
