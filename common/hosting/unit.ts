@@ -22,7 +22,7 @@ const DESKTOP_SLICE = 'flexdeploy-desktops.slice';
 const OVERHEAD_MIB = 1024;
 
 /** MiB of that which are in use soon after the start, for asking whether there is memory for one more. */
-export const USUAL_OVERHEAD_MIB = OVERHEAD_MIB / 8;
+export const USUAL_OVERHEAD_MIB = 128;
 
 export interface Job {
   desktop: HostedDesktop;

@@ -1,9 +1,7 @@
+import { USUAL_OVERHEAD_MIB } from '#common/hosting/unit.ts';
 import type { HostAnswer } from '#common/protocol/host-link.ts';
 
 type LocalHost = HostAnswer<'inspect'>['localHost'];
-
-/** MiB that QEMU needs beside the guest's memory, roughly (see common/hosting/unit.ts), before it is enough to start. */
-const OVERHEAD_MIB = 128;
 
 /** Why a host could not run a desktop, in words for people; undefined: it could. Pure. */
 export function whyNot(
@@ -16,7 +14,7 @@ export function whyNot(
   if (host.missingCpuFeatures.length > 0) {
     return `the processor of ${place} is too old: it lacks ${host.missingCpuFeatures.join(', ')}`;
   }
-  const needed = memoryMiB + OVERHEAD_MIB;
+  const needed = memoryMiB + USUAL_OVERHEAD_MIB;
   if (host.memoryFreeMiB < needed) {
     return `${place} has too little memory free: ${host.memoryFreeMiB} MiB, and the desktop needs ${needed} MiB`;
   }
