@@ -1,5 +1,6 @@
 /** After a fault and its healing: what must be true of the disks and machines. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Desktop } from '#common/protocol/client-server.ts';
 import type { Machine } from '../machine.ts';
 import { nodeCommand } from '../own-node.ts';
 import type { World } from './world.ts';
@@ -34,9 +35,11 @@ export async function check(world: World): Promise<Findings> {
       const [server, pc] = await Promise.all([hash(world.server, device.server), hash(world.pc, device.pc)]);
       if (server !== pc) diverged.push(`server ${server}, PC ${pc}`);
     });
-    // It may have stood still for so long that it counts as failed.
+    // It may have stood still for so long that it counts as failed; and what it told before is perhaps only heard now.
     if (desktop.state.kind === 'running') {
-      await world.waitFor('answering again', 120_000, (d) => d.state.kind === 'running');
+      const heard = world.probe.newest;
+      const goesOn = (d: Desktop) => d.state.kind === 'running' && world.probe.newest > heard + 1;
+      await world.waitFor('answering and writing again', 120_000, goesOn);
     }
   }
   return { diverged, lostWrites, twoWriters };
