@@ -47,3 +47,8 @@ export class Problem extends UserError {
     };
   }
 }
+
+/** How loud a failure is logged: what the world does to us is a warning, anything else a mistake of ours. */
+export function levelOf(error: unknown): 'warn' | 'error' {
+  return error instanceof UserError ? 'warn' : 'error';
+}

@@ -1,6 +1,6 @@
 /** Desktops on PCs: what people ask for, who may, and the pairs that make it so. */
 import type { Logger } from 'pino';
-import { messageOf, UserError } from '#common/errors.ts';
+import { messageOf } from '#common/errors.ts';
 import type {
   Attach,
   ChangeAttachment,
@@ -19,7 +19,7 @@ import type { Hosts, RemoteHost } from '../hosts/hosts.ts';
 import { withLimits } from '../hosts/limits.ts';
 import { recordOf } from '../inventory/record.ts';
 import { Movers } from '../moves/mover.ts';
-import { Problem } from '../problem.ts';
+import { levelOf, Problem } from '../problem.ts';
 import { consentFor, diskOfSession, MOVE_FIRST, pcSession } from './choose.ts';
 import { Pair, type PairContext } from './pair.ts';
 import { connected } from './plan.ts';
@@ -70,9 +70,7 @@ export class Attachments {
     };
     this.#stop = [
       hosts.onChange((host) => {
-        // A PC may go again, or refuse, while it is talked to; anything else is a mistake of ours.
-        const level = (err: unknown) => (err instanceof UserError ? 'warn' : 'error');
-        void this.#linkChanged(host).catch((err) => log[level(err)]({ err, pc: host.pc }, 'a PC came or went'));
+        void this.#linkChanged(host).catch((err) => log[levelOf(err)]({ err, pc: host.pc }, 'a PC came or went'));
       }),
       hosting.host.onNotice((notice) => this.#notice(notice, undefined)),
     ];

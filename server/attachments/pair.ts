@@ -17,6 +17,7 @@ import type { Hosting } from '../hosting.ts';
 import type { Hosts, RemoteHost } from '../hosts/hosts.ts';
 import { CallTimedOut } from '../hosts/limits.ts';
 import { LinkLost } from '../hosts/link.ts';
+import { levelOf } from '../problem.ts';
 import { gatherFacts } from './gather.ts';
 import { nextSteps, type Step, sentenceOf } from './plan.ts';
 import { execute } from './steps.ts';
@@ -279,8 +280,7 @@ export class Pair {
 
   #fail(step: Step, error: unknown): void {
     const { log, now } = this.context;
-    const level = error instanceof UserError ? 'warn' : 'error';
-    log[level]({ err: error, desktop: this.id, step }, `failed: ${sentenceOf(step)}`);
+    log[levelOf(error)]({ err: error, desktop: this.id, step }, `failed: ${sentenceOf(step)}`);
     const again = this.#failure && sameStep(this.#failure.step, step) ? this.#failure.count : 0;
     const { retryMs } = this.context.timing;
     const wait = retryMs[Math.min(again, retryMs.length - 1)] ?? 0;

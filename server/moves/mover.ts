@@ -9,7 +9,7 @@ import type { PairRecord } from '../attachments/store.ts';
 import { whyNotHere } from '../attachments/view.ts';
 import type { RemoteHost } from '../hosts/hosts.ts';
 import { hostedOf } from '../inventory/record.ts';
-import { Problem } from '../problem.ts';
+import { levelOf, Problem } from '../problem.ts';
 import { whyNot } from './local-host.ts';
 import { type Move, MoveCancelled, moveDesktop, moveFailure, type Phase } from './move.ts';
 
@@ -92,8 +92,7 @@ export class Movers {
       const result = await moveDesktop(ports(pair, record, host, running), running.abort.signal, timing.move);
       log.info({ desktop: pair.id, to: running.to, ...result }, 'a desktop was moved');
     } catch (error) {
-      const level = error instanceof UserError ? 'warn' : 'error';
-      log[level]({ err: error, desktop: pair.id, to: running.to, phase: running.phase }, 'a move failed');
+      log[levelOf(error)]({ err: error, desktop: pair.id, to: running.to, phase: running.phase }, 'a move failed');
       const moved = (await pair.reload())?.desktop.generation !== record.desktop.generation;
       // After the hand-over it is not the move that failed, and what is left is planned anew.
       if (!moved) await store.notice(pair.id, moveFailure(error, name));
