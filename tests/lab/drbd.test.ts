@@ -32,9 +32,9 @@ const CHAPTERS: readonly (readonly [scenario: string, sentence: string])[] = [
   ['givenUp', 'a PC that stands still can be given up: what waits fails, and the server goes on'],
 ];
 
+t.setTimeout(0); // building images takes minutes
 await ensureImages(['client', 'server-debug'], (line) => t.comment(line));
 const lab = await Lab.open('drbd', { kernel: IMAGES.clientKernel(false) });
-t.setTimeout(0);
 t.teardown(() => lab.close());
 const machine = await lab.machine('both-ends', {
   memoryMiB: 1024,
@@ -60,7 +60,7 @@ t.test('a machine with both ends', { timeout: 0 }, async (t) => {
 for (const [scenario, sentence] of CHAPTERS) {
   t.test(sentence, { timeout: 0 }, async (t) => {
     const output = await inside(
-      `/usr/lib/flexdeploy/node /run/inside.mjs ${scenario} || { dmesg | tail -40; exit 1; }`,
+      `/usr/lib/flexdeploy/node /run/inside.mjs ${scenario} 2>/run/why || { dmesg | tail -20; cat /run/why; exit 1; }`,
     );
     t.match(output, `passed ${scenario}`);
   });

@@ -21,6 +21,7 @@ export async function labTest(
   name: string,
   options: { images: readonly ImageName[]; serverDebug?: boolean; memoryGiB: number; network?: string },
 ): Promise<LabTest> {
+  t.setTimeout(0); // deadlines are in the chapters themselves, and building images takes minutes
   await ensureDebianPackages();
   await assertRoom({ memoryGiB: options.memoryGiB, diskGiB: 5, folder: '/var/tmp' });
   // the accelerator is probed with the plain client's kernel
@@ -29,7 +30,6 @@ export async function labTest(
     debug: options.serverDebug ?? false,
     ...(options.network && { network: options.network }),
   });
-  t.setTimeout(0); // deadlines are in the chapters themselves
   t.teardown(() => deployment.close());
   let broken: string | undefined;
   const chapter: Chapter = (sentence, work) => {
