@@ -89,8 +89,8 @@ export async function sentKiB(): Promise<number> {
 /** Nothing passes between the ends from now on; both notice. */
 export async function cutLink(): Promise<void> {
   const hook = 'type filter hook input priority 0;';
-  const rules = ['tcp dport 21001 drop', 'tcp sport 21001 drop'].map((rule) => `nft add rule inet cut all ${rule}`);
-  await shell(['nft add table inet cut', `nft add chain inet cut all '{ ${hook} }'`, ...rules].join('\n'));
+  const rules = ['tcp dport 21001 drop', 'tcp sport 21001 drop'].map((rule) => `nft add rule inet cut ends ${rule}`);
+  await shell(['nft add table inet cut', `nft add chain inet cut ends '{ ${hook} }'`, ...rules].join('\n'));
   await until('the cut is noticed', async () => {
     return (await server.status())?.connection !== 'Connected' && (await pc.status())?.connection !== 'Connected';
   });
