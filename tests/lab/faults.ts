@@ -106,11 +106,11 @@ async function main({ runs, seed, minutes }: Flags): Promise<void> {
   await ensureImages(['client', 'client-debug', 'server-debug', 'probe'], console.log);
   const deployment = await Deployment.prepare('faults', { debug: true, network: PROBE_NETWORK });
   const random = new Random(seed);
-  const until = minutes ? Date.now() + minutes * 60_000 : Number.POSITIVE_INFINITY;
   try {
     const world = await deployment.lab.keepingEvidence(() =>
       World.make(deployment, [{ serial: DISK, sizeMiB: 2048 }], console.log),
     );
+    const until = minutes ? Date.now() + minutes * 60_000 : Number.POSITIVE_INFINITY;
     for (let number = 1; number <= runs && Date.now() < until; number++) {
       if (!(await oneRun(world, random, number))) break;
     }
@@ -129,7 +129,7 @@ const command = new Command('npm run faults --')
   .description('Random faults against a desktop that writes; nothing it was sure of may be lost.')
   .option('--runs <number>', 'how many faults', whole, 50)
   .option('--seed <number>', 'the same seed gives the same faults', whole, 1)
-  .option('--minutes <number>', 'begin no new run after this long', whole)
+  .option('--minutes <number>', 'begin no new run this long after the first one began', whole)
   .addHelpText(
     'after',
     '\nThe last line is JSON: {"runs","diverged","lostWrites","twoWriters","notHealed"}. Exit code 0: all but runs are 0.',
