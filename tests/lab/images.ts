@@ -2,7 +2,8 @@ import { glob, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '#common/run.ts';
 
-export type ImageName = 'client' | 'client-debug' | 'server' | 'server-debug' | 'desktop' | 'probe';
+export const IMAGE_NAMES = ['client', 'client-debug', 'server', 'server-debug', 'desktop', 'probe'] as const;
+export type ImageName = (typeof IMAGE_NAMES)[number];
 
 const FOLDER = 'out/images';
 
