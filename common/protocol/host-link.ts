@@ -104,6 +104,8 @@ export const MigrationResult = Type.Object({
   downtimeMs: Type.Number({ minimum: 0 }),
   totalMs: Type.Number({ minimum: 0 }),
   transferredBytes: Type.Integer({ minimum: 0 }),
+  /** Most of its processor's time that was taken from the desktop, so that it could be copied at all. */
+  throttlePercent: Type.Integer({ minimum: 0, maximum: 100 }),
 });
 export type MigrationResult = Static<typeof MigrationResult>;
 

@@ -17,6 +17,7 @@ const MigrationInfo = Type.Object({
   ram: Type.Optional(Ram),
   downtime: Type.Optional(Type.Number()),
   'total-time': Type.Optional(Type.Number()),
+  'cpu-throttle-percentage': Type.Optional(Type.Integer()),
   'error-desc': Type.Optional(Type.String()),
 });
 type MigrationInfo = Static<typeof MigrationInfo>;
@@ -109,6 +110,7 @@ async function setCapabilities(qmp: QmpConnection): Promise<void> {
 /** Follows a migration to its end, by events and by looking. */
 async function watch(qmp: QmpConnection, { onProgress, signal }: SendOptions): Promise<MigrationResult> {
   let wake = () => {};
+  let throttlePercent = 0;
   const deaf = qmp.onEvent((event) => {
     if (event.name === 'MIGRATION') wake();
   });
@@ -116,6 +118,7 @@ async function watch(qmp: QmpConnection, { onProgress, signal }: SendOptions): P
     for (;;) {
       const info = await query(qmp);
       onProgress(progressOf(info));
+      throttlePercent = Math.max(throttlePercent, info['cpu-throttle-percentage'] ?? 0);
       switch (info.status) {
         case 'completed':
           // The status comes first, and the machine's own state a moment later.
@@ -124,6 +127,7 @@ async function watch(qmp: QmpConnection, { onProgress, signal }: SendOptions): P
             downtimeMs: info.downtime ?? 0,
             totalMs: info['total-time'] ?? 0,
             transferredBytes: info.ram?.transferred ?? 0,
+            throttlePercent,
           };
         case 'failed':
           throw new UserError(`moving the desktop failed: ${info['error-desc'] ?? 'the connection was lost'}`);

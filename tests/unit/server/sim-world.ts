@@ -295,7 +295,7 @@ export class World {
     }
     this.#setMachine(source, { kind: 'sent' });
     this.#setMachine(target, { kind: 'arrived' });
-    return { downtimeMs: 1, totalMs: 6, transferredBytes: 1 };
+    return { downtimeMs: 1, totalMs: 6, transferredBytes: 1, throttlePercent: 0 };
   }
 
   /** The desktop writes, DRBD copies. */
