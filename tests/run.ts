@@ -3,7 +3,6 @@
  * `npm run test:unit` and its sisters name suites: static, unit, browser, lab.
  */
 import { globSync } from 'node:fs';
-import { freemem } from 'node:os';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Parser, type Result } from 'tap-parser';
@@ -49,13 +48,6 @@ const suites: Record<string, Suite> = {
 const LAB_MS = 78 * 60_000;
 /** Of these, what is kept free for a machine that has become slower in the meantime. */
 const LAB_RESERVE_MS = 12 * 60_000;
-
-/** Files of the lab that ask for a quiet machine, in this order. */
-const LAB_ALONE: readonly string[] = ['move.test.ts', 'faults.test.ts'];
-/** The lab's file that takes as long as all others that run beside it. */
-const isLong = (file: string) => basename(file) === 'use.test.ts';
-/** Bytes of free memory for the two largest of the lab's files at the same time. */
-const LAB_PAIR_BYTES = 18 * 1024 ** 3;
 
 /** Caches and the CI mark are all that a test inherits from the caller's environment. */
 const environment = baseEnvironment(
@@ -123,30 +115,23 @@ async function tapFiles(
 }
 
 /**
- * Runs the lab's files, each in a process of its own, which takes its machines with it when it ends: two at a time where
- * there is memory for it, since one desktop keeps one processor busy and the rest waits for it; then, alone, what
- * measures pauses. What is not proven comes last, gets only the time that is left, and counts as skipped when cut off.
+ * Runs the lab's files one after another, each in a process of its own, which takes its machines with it when it ends.
+ * (Two at a time make each other so slow on two processors that nothing is gained.) What is proven comes first. What is
+ * not only gets the time that is left, and is cut off then: it counts as skipped.
  */
 async function labFiles(only: string | undefined): Promise<Tally> {
   const started = Date.now();
   const left = () => LAB_MS - (Date.now() - started);
-  const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
+  const isUnproven = (file: string) => UNPROVEN_FILES.has(basename(file));
   const files = testFiles('tests/lab', only);
+  const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
   if (files.length > 1) await ensureImages(IMAGE_NAMES, (line) => console.log(`    ${line}`));
-  const work = async (queue: string[]) => {
-    for (let file = queue.shift(); file; file = queue.shift()) {
-      const unproven = UNPROVEN_FILES.has(basename(file));
-      if (unproven && left() < LAB_RESERVE_MS) {
-        report('skipped', `${file}: not run, since the lab has used up its time`);
-        tally.skipped++;
-      } else await labFile(file, left() - (unproven ? LAB_RESERVE_MS : 0), tally);
-    }
-  };
-  const isAlone = (file: string) => LAB_ALONE.includes(basename(file));
-  const together = files.filter((f) => !isAlone(f)).sort((a, b) => Number(isLong(b)) - Number(isLong(a)));
-  const atATime = freemem() >= LAB_PAIR_BYTES ? 2 : 1;
-  await Promise.all(Array.from({ length: atATime }, () => work(together)));
-  await work(LAB_ALONE.flatMap((name) => files.filter((f) => basename(f) === name)));
+  for (const file of [...files.filter((f) => !isUnproven(f)), ...files.filter(isUnproven)]) {
+    if (isUnproven(file) && left() < LAB_RESERVE_MS) {
+      report('skipped', `${file}: not run, since the lab has used up its time`);
+      tally.skipped++;
+    } else await labFile(file, left() - (isUnproven(file) ? LAB_RESERVE_MS : 0), tally);
+  }
   return tally;
 }
 
