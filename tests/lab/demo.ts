@@ -23,6 +23,8 @@ interface Flags {
 const USUAL_PORT = 8900;
 const PERSON = { user: 'ana', password: 'flexdeploy', desktop: 'ana-desk', disk: 'DEMO-DISK-4711' };
 const RESULTS = 'out/demo';
+/** A copy at full speed takes nearly all of an emulated processor, and the desktop hangs: a terminal took 4 minutes. */
+const EMULATED_LIMIT_KIBPS = 512;
 
 const EXAMPLES = `
 Examples:
@@ -107,6 +109,11 @@ class Demo {
     await steps.run(`make an account for ${PERSON.user}, with a desktop`, () =>
       deployment.addPerson(PERSON.user, PERSON.password, PERSON.desktop),
     );
+    if (deployment.lab.accelerator === 'tcg') {
+      await steps.run(`limit copies to ${EMULATED_LIMIT_KIBPS} KiB/s, since these machines are emulated`, () =>
+        deployment.flexdeploy(['limit', String(EMULATED_LIMIT_KIBPS)]),
+      );
+    }
     this.#state.login = { user: PERSON.user, password: PERSON.password };
     await deployment.lab.keepingEvidence(() =>
       steps.run('the PC shows the login screen', async () => {
