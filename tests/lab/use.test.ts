@@ -8,6 +8,7 @@ import { labTest } from './harness.ts';
 import { askApi, connects, listen, speaksSpice } from './intruder.ts';
 import {
   backToList,
+  clickOpen,
   LIMITS,
   LIST,
   logIn,
@@ -22,7 +23,7 @@ import {
 import type { Machine } from './machine.ts';
 
 const { deployment, chapter } = await labTest(t, 'use', {
-  images: ['client-debug', 'server-debug', 'desktop'],
+  images: ['client-debug', 'server-debug', 'desktop', 'probe'],
   serverDebug: true,
   memoryGiB: 10,
 });
@@ -62,7 +63,10 @@ chapter('an administrator sets the server up, imports the sample desktop and mak
   // The PCs boot meanwhile
   for (const person of [ana, bob]) await (await deployment.pc(person.pc, { debug: true, memoryMiB: 2048 })).start();
   await deployment.importSampleDesktop();
-  for (const person of [ana, bob]) await deployment.addPerson(person.user, person.password, person.desktop);
+  await deployment.addPerson(ana.user, ana.password, ana.desktop);
+  // His is only reached, or not: the small one is there minutes earlier
+  await deployment.importProbe();
+  await deployment.addPerson(bob.user, bob.password, bob.desktop, { image: 'probe', memoryMiB: 192 });
   t.equal((await deployment.desktop(ana.desktop)).state.kind, 'off');
 });
 
@@ -102,7 +106,11 @@ chapter('what is typed arrives in the desktop', async (t) => {
 chapter('a second person uses another desktop on another PC', async (t) => {
   const pc = machine(bob.pc);
   await logIn(pc, bob);
-  await openDesktop(pc);
+  await clickOpen(pc);
+  await eventually('he sees his desktop', LIMITS.answer, async () => {
+    const { state } = await deployment.desktop(bob.desktop);
+    return state.kind === 'running' && state.viewers === 1;
+  });
   await pc.screenshot('6-second-person');
   t.not(await spicePort(ana.desktop), await spicePort(bob.desktop), 'each desktop has a port of its own');
 });
