@@ -11,8 +11,8 @@ export interface Findings {
   twoWriters: string[];
 }
 
-/** Slots at the end of the ring that may be under way while it is read. */
-const MARGIN = 64;
+/** Slots of the ring that may be written anew before it has been read: 10 a second, for three minutes and more. */
+const MARGIN = 2048;
 const READ_MS = 180_000;
 
 /** Looks at everything; a desktop that runs on stands still for the comparison only. */
