@@ -101,7 +101,7 @@ export async function openAgent(pc: Machine): Promise<void> {
   await pc.display.press('meta_l-t');
   await pc.display.waitForText(/user@/i, LIMITS.window);
   await pc.display.type('flexdeploy-agent-window & exit\n', 60);
-  await pc.display.waitForText(/Your desktop runs on/i, LIMITS.window);
+  await pc.display.waitForText(/Your desktop runs on/i, LIMITS.desktop);
 }
 
 /** Moves the desktop by the agent's own button, and waits until its window says where it is. */
