@@ -67,14 +67,6 @@ export async function writeInEditor(pc: Machine, sentence: string): Promise<void
   await pc.display.waitForText(likeOnScreen(sentence), LIMITS.window);
 }
 
-/** Opens the sample desktop's terminal by keyboard, types a command, and waits for words that it prints. */
-export async function typeInTerminal(pc: Machine, command: string, printed: RegExp): Promise<void> {
-  await pc.display.press('meta_l-t');
-  await pc.display.waitForText(/user@/i, LIMITS.window);
-  await pc.display.type(`${command}\n`, 60);
-  await pc.display.waitForText(printed, LIMITS.window);
-}
-
 /**
  * From the list: has the desktop's disk kept on a disk of this PC, too. Chooses the disk by its serial number and confirms
  * with the number's last four characters, as a person would.
