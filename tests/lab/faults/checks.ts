@@ -100,32 +100,30 @@ async function drained(server: Machine): Promise<void> {
 }
 
 /**
- * Hash of a device, read past the cache: over the place and content of every MiB that is not all zero, since most are and
- * these machines compute slowly. Both ends' devices have exactly the desktop's size.
+ * Hash of a device, past what is cached of it: over the place and content of every MiB that is not all zero, since most
+ * are and these machines compute slowly. Both ends' devices have exactly the desktop's size.
  */
 async function hash(machine: Machine, device: string): Promise<string> {
   const program = `
     const { createHash } = require("node:crypto");
-    const { readSync } = require("node:fs");
+    const { openSync, readSync } = require("node:fs");
+    const disk = openSync("${device}", "r");
     const hash = createHash("md5");
     const MIB = 1048576;
     const zero = Buffer.alloc(MIB);
-    const piece = Buffer.alloc(MIB);
-    const fill = () => {
-      for (let length = 0; ; ) {
-        const got = readSync(0, piece, length, MIB - length);
-        length += got;
-        if (got === 0 || length === MIB) return piece.subarray(0, length);
-      }
-    };
+    const pieces = Buffer.alloc(4 * MIB);
     let at = 0;
-    for (let data = fill(); data.length > 0; data = fill()) {
-      if (!data.equals(zero.subarray(0, data.length))) hash.update(at + ":").update(data);
-      at += data.length;
+    for (let got = 1; got > 0; ) {
+      got = readSync(disk, pieces, 0, pieces.length, at);
+      for (let from = 0; from < got; from += MIB) {
+        const piece = pieces.subarray(from, Math.min(from + MIB, got));
+        if (!piece.equals(zero.subarray(0, piece.length))) hash.update((at + from) + ":").update(piece);
+      }
+      at += got;
     }
     console.log("HASH " + hash.digest("hex") + " " + at);`;
-  const read = `dd if=${device} iflag=direct bs=4M status=none`;
-  const { output } = await machine.shell(`${read} | ${nodeCommand(program)}`, READ_MS);
+  const forget = `blockdev --flushbufs ${device}`;
+  const { output } = await machine.shell(`${forget} && ${nodeCommand(program)}; ${forget}`, READ_MS);
   const [, sum] = /^HASH ([0-9a-f]{32} \d+)$/m.exec(output) ?? [];
   if (sum === undefined) throw new Error(`${device} could not be read on ${machine.name}: ${output}`);
   return sum;
