@@ -115,7 +115,6 @@ declare module 'gi://Gtk?version=3.0' {
     const StyleContext: {
       add_provider_for_screen(screen: object, provider: CssProvider, priority: number): void;
     };
-    const Settings: { get_default(): { gtk_cursor_blink: boolean } };
     const STYLE_PROVIDER_PRIORITY_APPLICATION: number;
     const Align: { CENTER: number; START: number };
     const Orientation: { VERTICAL: number; HORIZONTAL: number };

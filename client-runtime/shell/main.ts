@@ -254,7 +254,5 @@ interface KeyEvent {
 }
 
 Gtk.init(null);
-// GTK draws the whole window for a caret that blinks: a fifth of an emulated processor, for as long as nobody logs in
-Gtk.Settings.get_default().gtk_cursor_blink = false;
 new Shell();
 Gtk.main();

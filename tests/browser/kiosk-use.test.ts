@@ -1,5 +1,6 @@
 /** What a person does at the kiosk, by keyboard and by mouse, and what the runtime gets to hear. */
 import t, { type Test } from 'tap';
+import { REST_AFTER_MS } from '../../client-runtime/kiosk/page/rest.ts';
 import { desktop, OFF, RUNNING } from './desktops.ts';
 import { focused, openKiosk, picture, settled } from './kiosk-page.ts';
 import { CASES, kioskState, stateOf } from './kiosk-states.ts';
@@ -374,6 +375,27 @@ await t.test('names and reasons with HTML in them are text, and long ones do not
   }
   t.equal(await page.title(), 'FlexDeploy', 'nothing ran');
   t.same(errors, []);
+});
+
+await t.test('a field that nobody types in rests, and takes the first key all the same', async (t) => {
+  await page.clock.install();
+  await fresh('login');
+  await keyboard.type('a');
+  await page.clock.fastForward(REST_AFTER_MS - 1000);
+  t.equal(await focused(page), 'input User name', 'not yet');
+  await page.clock.fastForward(2000);
+  t.equal(await focused(page), 'nothing', 'no caret that has to be drawn');
+  const field = page.getByLabel('User name');
+  t.equal(await field.evaluate((e) => getComputedStyle(e).outlineStyle), 'solid', 'it looks as if it had the focus');
+  await keyboard.type('na');
+  t.equal(await field.inputValue(), 'ana', 'what is typed goes on where it was');
+  await page.clock.fastForward(REST_AFTER_MS + 1000);
+  await keyboard.press('Tab');
+  t.equal(await focused(page), 'input Password', 'and so does the way by Tab');
+  t.equal(await page.locator('[data-resting]').count(), 0, 'nothing looks as if it rested');
+  await page.clock.fastForward(REST_AFTER_MS + 1000);
+  await page.mouse.move(40, 320);
+  t.equal(await focused(page), 'input Password', 'the mouse wakes it, too');
 });
 
 await t.test('the page says when it has lost the runtime, and comes back by itself', async (t) => {

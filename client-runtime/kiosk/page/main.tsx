@@ -3,6 +3,7 @@ import { render } from 'preact';
 import type { KioskState } from '../protocol.ts';
 import { App } from './app.tsx';
 import { connect } from './connection.ts';
+import { letFieldsRest } from './rest.ts';
 
 /** How long the runtime may be away before the page says so: a restart of its process takes less. */
 const GRACE_MS = 1500;
@@ -36,3 +37,4 @@ const connection = connect(new URL('/kiosk', location.href.replace(/^http/, 'ws'
   },
 });
 draw();
+letFieldsRest();
