@@ -4,10 +4,7 @@
  * sight and does not hide behind a red run. A test that passes on two runs leaves this list; nothing else is added.
  */
 export const UNPROVEN: ReadonlySet<string> = new Set([
-  // use: seen with one PC and a server of its own up to the restart of the server process, not yet with two
-  'without a tunnel nothing of the tunnel is reached',
-  'the server process is killed and restarted: the picture goes on',
-  'the keys that the tab shows lead back to the list; the desktop goes on',
+  // use: passed once, or with another desktop
   'the server loses power: the PC says so, and comes back by itself',
   'after the power cut the desktop starts again, with the disk that it had',
   'log-out ends the session and its tunnel, and leads to the login screen',
