@@ -44,6 +44,8 @@ export interface HostingOptions {
   log: Logger;
   /** UDP. */
   tunnelPort: number;
+  /** Bytes inside the tunnel. */
+  tunnelMtu: number;
   /** TCP ports that everybody may reach: the API's, and what the administrator adds. */
   openTcpPorts: readonly number[];
   /** Serial number or WWN of the data disk; the only empty disk unless given. */
@@ -99,7 +101,11 @@ export class ServerHosting implements Hosting {
       const leftovers = await removeLeftovers();
       if (leftovers.length > 0) log.warn({ leftovers }, 'removed what unfinished imports left');
     }
-    const tunnels = await Tunnels.open({ stateFolder: folders.state, port: options.tunnelPort });
+    const tunnels = await Tunnels.open({
+      stateFolder: folders.state,
+      port: options.tunnelPort,
+      mtu: options.tunnelMtu,
+    });
     return new ServerHosting(options, { owner, tunnels, storage });
   }
 

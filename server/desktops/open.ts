@@ -4,6 +4,7 @@ import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { UserError } from '#common/errors.ts';
 import type { HostingOptions } from '../hosting.ts';
+import { TUNNEL_MTU } from '../tunnel/tunnels.ts';
 import { ServerHosting } from './hosting.ts';
 
 /** What an administrator may set in /etc/flexdeploy/server.json. Every key is optional. */
@@ -11,6 +12,9 @@ const ServerSettings = Type.Object(
   {
     dataDisk: Type.Optional(Type.String({ minLength: 1, description: 'serial number or WWN of the data disk' })),
     tunnelPort: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535, description: 'UDP; 51820 unless given' })),
+    tunnelMtu: Type.Optional(
+      Type.Integer({ minimum: 576, maximum: 9000, description: `bytes inside the tunnel; ${TUNNEL_MTU} unless given` }),
+    ),
     openTcpPorts: Type.Optional(
       Type.Array(Type.Integer({ minimum: 1, maximum: 65535 }), { description: 'beside the API: 22 for SSH' }),
     ),
@@ -34,6 +38,7 @@ export async function openHosting(options: HostingOptions): Promise<ServerHostin
     folders: { state: options.stateFolder, run: options.runtimeFolder },
     log: options.log,
     tunnelPort: (await givenTunnelPort()) ?? settings.tunnelPort ?? TUNNEL_PORT,
+    tunnelMtu: settings.tunnelMtu ?? TUNNEL_MTU,
     openTcpPorts: [options.apiPort ?? 443, ...(settings.openTcpPorts ?? [])],
     ...(settings.dataDisk !== undefined && { dataDisk: settings.dataDisk }),
   });
@@ -79,6 +84,6 @@ export function parseSettings(text: string, place: string): ServerSettings {
   if (Value.Check(ServerSettings, value)) return value;
   const [problem] = Value.Errors(ServerSettings, value);
   throw new UserError(`${place}: ${problem?.instancePath ?? ''} ${problem?.message ?? 'is not valid'}`, {
-    hint: 'Allowed: dataDisk (text), tunnelPort (number), openTcpPorts (list of numbers).',
+    hint: 'Allowed: dataDisk (text), tunnelPort and tunnelMtu (numbers), openTcpPorts (list of numbers).',
   });
 }

@@ -17,10 +17,10 @@ export const TUNNEL_INTERFACE = 'wg0';
 export const KEEPALIVE_SECONDS = 15;
 
 /**
- * Bytes. Fits into PPPoE (1492) with IPv6 and WireGuard around it (80) and leaves 32 for one more layer. A tunnel that
- * is a little slow beats one where big packets vanish.
+ * Bytes, unless the settings say something else. Fits into PPPoE (1492) with IPv6 and WireGuard around it (80) and leaves
+ * 32 for one more layer. A tunnel that is a little slow beats one where big packets vanish.
  */
-const MTU = 1380;
+export const TUNNEL_MTU = 1380;
 
 /**
  * Milliseconds without a handshake after which a PC counts as gone. A PC that sends keepalives makes a new handshake
@@ -38,16 +38,18 @@ export class Tunnels {
   #bySession = new Map<string, Tunnel>();
   #privateKey: string;
   #port: number;
+  #mtu: number;
   #lastAddress: string | undefined;
 
-  private constructor(privateKey: string, port: number) {
+  private constructor(privateKey: string, port: number, mtu: number) {
     this.#privateKey = privateKey;
     this.#port = port;
+    this.#mtu = mtu;
   }
 
   /** Reads the server's key (made at the first start) and brings the interface up, with the peers it already has. */
-  static async open(options: { stateFolder: string; port: number }): Promise<Tunnels> {
-    const tunnels = new Tunnels(await serverKey(join(options.stateFolder, 'wireguard.key')), options.port);
+  static async open({ stateFolder, port, mtu }: { stateFolder: string; port: number; mtu: number }): Promise<Tunnels> {
+    const tunnels = new Tunnels(await serverKey(join(stateFolder, 'wireguard.key')), port, mtu);
     const peers = await readPeers(TUNNEL_INTERFACE).catch(() => []);
     await tunnels.#apply(peers.map(({ publicKey, allowedIps }) => ({ publicKey, allowedIps })));
     return tunnels;
@@ -90,7 +92,7 @@ export class Tunnels {
       serverPublicKey: publicKeyOf(this.#privateKey),
       endpointPort: this.#port,
       keepaliveSeconds: KEEPALIVE_SECONDS,
-      mtu: MTU,
+      mtu: this.#mtu,
     };
   }
 
@@ -118,7 +120,7 @@ export class Tunnels {
       address: `${SERVER_ADDRESS}/${TUNNEL_PREFIX}`,
       privateKey: this.#privateKey,
       listenPort: this.#port,
-      mtu: MTU,
+      mtu: this.#mtu,
       peers,
     });
   }

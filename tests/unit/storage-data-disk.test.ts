@@ -96,5 +96,6 @@ t.test('a mistake in the settings is named', async (t) => {
   t.strictSame(parseSettings('{"dataDisk":"S1","openTcpPorts":[22]}', 'f'), { dataDisk: 'S1', openTcpPorts: [22] });
   t.throws(() => parseSettings('{', 'server.json'), { message: /server.json is not JSON/ });
   t.throws(() => parseSettings('{"tunnelPort":0}', 'f'), { message: /tunnelPort/ });
+  t.throws(() => parseSettings('{"tunnelMtu":9001}', 'f'), { message: /tunnelMtu/ });
   t.throws(() => parseSettings('{"datadisk":"x"}', 'f'));
 });
