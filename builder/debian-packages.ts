@@ -1,15 +1,6 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { UserError } from '#common/errors.ts';
 import { run } from '#common/run.ts';
-import { debianSources, sourceLine } from './mirror.ts';
-
-/**
- * Taken from Debian 12's backports: machines that its QEMU 7.2 emulates compute AES and SHA-256 2.5 times slower than with
- * 10.0, and servers that ran desktops in them died of a corrupted kernel stack (docs/decisions.md).
- */
-const BACKPORTED: ReadonlySet<string> = new Set(['qemu-system-x86', 'qemu-utils']);
 
 const LIST = new URL('./debian-packages.txt', import.meta.url);
 
@@ -58,43 +49,11 @@ async function ensurePackages(wanted: readonly string[]): Promise<void> {
     });
   try {
     await aptGet('update');
-    await installFromBackports(missing, aptGet);
     await aptGet('install', '-y', '--no-install-recommends', ...missing);
   } catch (cause) {
     throw new UserError(`The Debian packages could not be installed.\n${String(cause)}`, {
       hint: `Check the network and the package sources, or type: ${byHand}`,
       cause,
     });
-  }
-}
-
-/**
- * On Debian 12, installs those of `names` that are {@link BACKPORTED} from its backports, with sources and lists of its
- * own: what this machine's apt knows stays as it is. Does nothing where that does not work: the stock ones do, too.
- */
-async function installFromBackports(
-  names: readonly string[],
-  aptGet: (...args: string[]) => Promise<unknown>,
-): Promise<void> {
-  const wanted = names.filter((name) => BACKPORTED.has(name));
-  const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
-  if (wanted.length === 0 || !/^VERSION_CODENAME=bookworm$/m.test(release)) return;
-  const folder = await mkdtemp(join(tmpdir(), 'flexdeploy-apt-'));
-  try {
-    await chmod(folder, 0o755); // apt fetches as a user of its own
-    await mkdir(join(folder, 'lists'));
-    const own = await debianSources({ options: { suite: 'bookworm', mirror: undefined, firmware: false } });
-    const backports = own.slice(0, 1).map((source) => ({ ...source, suite: 'bookworm-backports' }));
-    await writeFile(join(folder, 'sources.list'), [...own, ...backports].map((s) => `${sourceLine(s)}\n`).join(''));
-    const withBackports = [
-      ...['-o', `Dir::Etc::sourcelist=${folder}/sources.list`, '-o', 'Dir::Etc::sourceparts=/dev/null'],
-      ...['-o', `Dir::State::lists=${folder}/lists`, '-o', 'Dir::Cache::pkgcache=', '-o', 'Dir::Cache::srcpkgcache='],
-    ];
-    await aptGet(...withBackports, 'update');
-    await aptGet(...withBackports, 'install', '-y', '--no-install-recommends', '-t', 'bookworm-backports', ...wanted);
-  } catch {
-    console.error(`Debian 12's backports gave no ${wanted.join(', ')}; the older ones of Debian 12 itself follow.`);
-  } finally {
-    await rm(folder, { recursive: true, force: true }).catch(() => {}); // with sudo, not all of it is ours
   }
 }
