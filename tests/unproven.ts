@@ -13,11 +13,7 @@ export const UNPROVEN: ReadonlySet<string> = new Set([
   'two primaries that meet again refuse each other, until one is demoted',
   'a PC that may not go on alone stands still, and goes on when the server is back',
   'a PC that stands still can be given up: what waits fails, and the server goes on',
-  // move: each step seen by hand on machines; the file never ran to its end
-  'a desktop that writes runs on the server; the PC has two disks',
-  'the kiosk offers the disks of this PC, with what is on them and why not',
-  'the person confirms with the end of the serial number, and the copy is made',
-  'it moves to the PC and back while it writes',
+  // move: passed once
   'it moves at about a tenth of the first sync, and the rest follows',
   'the PC holds it and loses the server: it goes on, and the server learns what was written',
   'the PC holds it and loses power: after the next log-in it goes on from the disk of the PC',
@@ -27,5 +23,5 @@ export const UNPROVEN: ReadonlySet<string> = new Set([
   'random faults while a desktop is attached, moved and left: nothing that was written is lost',
 ]);
 
-/** Files of the lab in which no test is proven: they come last, and get the time that is left. */
+/** Files of the lab that are not proven to their end: they come last, and get the time that is left. */
 export const UNPROVEN_FILES: ReadonlySet<string> = new Set(['move.test.ts', 'faults.test.ts']);

@@ -18,12 +18,6 @@ const SERVER_BOOT_MS = 480_000;
 const ADMIN = { user: 'admin', password: 'correct horse 9' };
 
 /**
- * Bytes. QEMU's NAT takes one datagram from the other machine each time it looks, however large: with the product's usual
- * 1380 what it carried was a matter of how often it looked.
- */
-const TUNNEL_MTU = 8900;
-
-/**
  * The translator takes vector instructions apart: without SSSE3 (bit 41, OPENSSL_ia32cap(3)) OpenSSL takes plain code, and
  * is 2 to 3 times as quick with SHA-256 and ChaCha20. AES keeps its own instructions, which are quicker.
  */
@@ -96,7 +90,7 @@ export class Deployment {
           },
         ],
         credentials: {
-          'flexdeploy.server.json': JSON.stringify({ tunnelPort, tunnelMtu: TUNNEL_MTU }),
+          'flexdeploy.server.json': JSON.stringify({ tunnelPort }),
           ...(lab.accelerator === 'tcg' && PLAIN_CIPHERS),
         },
       });
