@@ -3,7 +3,7 @@ export const REST_AFTER_MS = 20_000;
 
 /**
  * Takes the focus away from a text field that nobody types in, which goes on looking as if it had it, and gives it back at
- * the first sign of the person: what is typed arrives in it all the same. WebKit (2.48) draws 60 times a second for as
+ * the first sign of the person: what is typed arrives in it all the same. WebKit (2.54) draws 60 times a second for as
  * long as there is a caret, blinking or not: three quarters of an emulated processor, all night, at a login screen.
  */
 export function letFieldsRest(): void {
