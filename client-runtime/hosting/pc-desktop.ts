@@ -120,6 +120,7 @@ export class PcDesktop {
 
   async startMachine(desktop: HostedDesktop): Promise<void> {
     if (this.#machine.state.kind === 'running') return;
+    if (await this.#machine.isBroken()) await this.#machine.end();
     await this.#prepareStart(desktop);
     await this.#machine.startCold(() => this.#start({ incoming: false }));
   }

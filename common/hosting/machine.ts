@@ -35,6 +35,8 @@ const FIND_LIMIT = 15_000;
 const GONE_LIMIT = 20_000;
 /** Milliseconds that it has for each answer meanwhile. */
 const SEEK_LIMIT = 5_000;
+/** QAPI RunStates that nothing but a new start leads out of. */
+const BROKEN = ['guest-panicked', 'internal-error'];
 const SILENT = 'it runs and does not answer any more';
 
 export interface MachineOptions {
@@ -75,6 +77,11 @@ export class HostedMachine {
 
   unit(): Promise<UnitState> {
     return unitState(this.#options.places.unit);
+  }
+
+  /** Whether it is there, but stopped for good: it is then `failed`, and has to be ended before it can be started. */
+  async isBroken(): Promise<boolean> {
+    return this.#qmp !== undefined && BROKEN.includes(await queryStatus(this.#qmp).catch(() => ''));
   }
 
   /** Starts it from its disk, by `start`. Resolves when it runs; when it does not, the reason becomes its state. */

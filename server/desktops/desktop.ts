@@ -284,7 +284,9 @@ export class ServerDesktop {
         this.#setRunning();
         break;
       case 'none':
-        this.#gone({ kind: 'off' });
+        // A broken one was ended in order to be started: people see one start
+        if (before.kind === 'starting' && !this.#receiving) void this.#endViewers();
+        else this.#gone({ kind: 'off' });
         break;
       case 'failed': {
         const { reason } = machine;

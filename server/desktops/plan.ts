@@ -15,6 +15,8 @@ export interface DesktopFacts {
   unit: UnitState;
   /** We are connected to its QMP socket. */
   connected: boolean;
+  /** Its machine is there, but stopped for good: its processors met an error, or its system panicked. */
+  broken: boolean;
 }
 
 export type Wanted =
@@ -104,8 +106,8 @@ function diskSteps(facts: DesktopFacts, desktop: DesktopRecord): Step[] {
 }
 
 function runSteps(facts: DesktopFacts, desktop: DesktopRecord): Step[] {
-  if (isUp(facts.unit)) return facts.connected ? [] : [{ do: 'connect' }];
-  const steps = clearSteps(facts);
+  if (isUp(facts.unit) && !facts.broken) return facts.connected ? [] : [{ do: 'connect' }];
+  const steps = [...(facts.broken ? offSteps(facts) : []), ...clearSteps(facts)];
   if (desktop.firmware === 'uefi' && !facts.uefiVars) steps.push({ do: 'makeUefiVars' });
   steps.push(...replicationSteps(facts));
   if (facts.replication !== 'primary') steps.push({ do: 'promote' });

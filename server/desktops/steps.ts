@@ -79,11 +79,12 @@ export async function gatherFacts(
   context: Pick<StepContext, 'id' | 'places' | 'machine' | 'replication'>,
   storage: boolean,
 ): Promise<DesktopFacts> {
-  const [unit, volumes, uefiVars, replication] = await Promise.all([
+  const [unit, volumes, uefiVars, replication, broken] = await Promise.all([
     context.machine.unit(),
     storage ? logicalVolumes(GROUP) : [],
     hasUefiVars(context.places),
     context.replication.role(),
+    context.machine.isBroken(),
   ]);
   const volume = volumes.find((v) => v.name === diskVolume(context.id));
   return {
@@ -93,5 +94,6 @@ export async function gatherFacts(
     replication,
     unit,
     connected: context.machine.qmp !== undefined,
+    broken,
   };
 }

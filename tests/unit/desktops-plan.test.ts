@@ -25,6 +25,7 @@ const off: DesktopFacts = {
   replication: 'secondary',
   unit: { kind: 'none' },
   connected: false,
+  broken: false,
 };
 const failed: UnitState = { kind: 'failed', result: 'exit-code', status: 1, invocation: 'a'.repeat(32) };
 const steps = (facts: Partial<DesktopFacts>, wanted: Wanted) =>
@@ -50,6 +51,11 @@ t.test('starting does what is left, and never makes a lost disk anew', async (t)
   t.strictSame(steps({ unit: failed }, wanted), ['clearFailure', 'promote', 'startMachine', 'connect']);
   t.strictSame(steps({ unit: { kind: 'active' } }, wanted), ['connect']);
   t.strictSame(steps({ unit: { kind: 'active' }, connected: true }, wanted), []);
+  t.strictSame(
+    steps({ unit: { kind: 'active' }, connected: true, broken: true, replication: 'primary' }, wanted),
+    ['cutPower', 'startMachine', 'connect'],
+    'one that stopped for good is ended first',
+  );
   t.notOk(steps({ disk: false, diskActive: false }, wanted).includes('cloneDisk'));
 });
 
@@ -60,30 +66,36 @@ t.test('deleting switches it off first and deletes the disk last', async (t) => 
   t.strictSame(steps({}, { kind: 'off' }), []);
 });
 
-t.test('a machine that runs is started by no plan, and every step has a sentence', async () => {
-  const facts = fc.record({
-    disk: fc.boolean(),
-    diskActive: fc.boolean(),
-    uefiVars: fc.boolean(),
-    replication: fc.constantFrom<DesktopFacts['replication']>('down', 'secondary', 'primary'),
-    connected: fc.boolean(),
-    unit: fc.constantFrom<UnitState>({ kind: 'none' }, { kind: 'starting' }, { kind: 'active' }, failed),
-  });
-  const wanted = fc.constantFrom<Wanted>(
-    { kind: 'created', desktop },
-    { kind: 'running', desktop },
-    { kind: 'replicated', desktop },
-    { kind: 'off' },
-    { kind: 'absent' },
-  );
-  fc.assert(
-    fc.property(facts, wanted, (f, w) => {
-      const plan = nextSteps(f, w);
-      const up = f.unit.kind === 'active' || f.unit.kind === 'starting';
-      return plan.every((s) => sentenceOf(s) !== '') && !(up && plan.some((s) => s.do === 'startMachine'));
-    }),
-  );
-});
+t.test(
+  'a machine that is there is started by no plan, unless it is broken and was ended, and every step has a sentence',
+  async () => {
+    const facts = fc.record({
+      disk: fc.boolean(),
+      diskActive: fc.boolean(),
+      uefiVars: fc.boolean(),
+      replication: fc.constantFrom<DesktopFacts['replication']>('down', 'secondary', 'primary'),
+      connected: fc.boolean(),
+      broken: fc.boolean(),
+      unit: fc.constantFrom<UnitState>({ kind: 'none' }, { kind: 'starting' }, { kind: 'active' }, failed),
+    });
+    const wanted = fc.constantFrom<Wanted>(
+      { kind: 'created', desktop },
+      { kind: 'running', desktop },
+      { kind: 'replicated', desktop },
+      { kind: 'off' },
+      { kind: 'absent' },
+    );
+    fc.assert(
+      fc.property(facts, wanted, (f, w) => {
+        const plan = nextSteps(f, w);
+        const up = f.unit.kind === 'active' || f.unit.kind === 'starting';
+        const start = plan.findIndex((s) => s.do === 'startMachine');
+        const ended = plan.slice(0, Math.max(start, 0)).some((s) => s.do === 'cutPower');
+        return plan.every((s) => sentenceOf(s) !== '') && !(up && start >= 0 && !(f.broken && ended));
+      }),
+    );
+  },
+);
 
 t.test('a ticket lets one viewer in, once', async (t) => {
   const open: Ticket = { kind: 'open', peer: '10.86.0.2', expiresAt: 9_000 };
