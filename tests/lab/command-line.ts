@@ -178,7 +178,8 @@ function nicArguments(nic: Nic, index: number, macStart: string): string[] {
       '-netdev',
       nic.alone ? `hubport,id=net${index},hubid=${index}` : `user,id=net${index}${net}${forwards.join('')}`,
     ],
-    ...['-device', `virtio-net-pci,id=nic${index},netdev=net${index},mac=${mac},romfile=`],
+    // the longest queue that it takes: what does not fit into it is lost, and 256 packets are one burst for a slow guest
+    ...['-device', `virtio-net-pci,id=nic${index},netdev=net${index},mac=${mac},romfile=,rx_queue_size=1024`],
   ];
 }
 

@@ -6,6 +6,7 @@ import { messageOf } from '#common/errors.ts';
 import { type Accelerator, findAccelerator } from './accelerator.ts';
 import type { MachineOptions } from './command-line.ts';
 import { Machine } from './machine.ts';
+import { widenReceiveBuffers } from './network.ts';
 
 /** On disk also where /tmp is memory, and short enough for the path of a UNIX socket (107 bytes). */
 const RUN_PARENT = '/var/tmp';
@@ -45,6 +46,7 @@ export class Lab {
     const folder = await mkdtemp(join(RUN_PARENT, `${RUN_PREFIX}${process.pid}-`));
     const lab = new Lab(results, folder, accelerator);
     lab.cleanup.add('removing the lab folder', () => rm(folder, { recursive: true, force: true }));
+    lab.cleanup.add('putting the receive buffers back', await widenReceiveBuffers());
     if (open.size === 0) watchSignals();
     open.add(lab);
     return lab;

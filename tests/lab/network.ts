@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { UserError } from '#common/errors.ts';
 
@@ -28,4 +29,25 @@ export async function freeUdpPort(): Promise<number> {
   const { port } = socket.address();
   await new Promise<void>((resolve) => socket.close(resolve));
   return port;
+}
+
+/** Room, in bytes, for datagrams that wait for QEMU: the kernel's own 208 KiB is full after 90 of them. */
+const RECEIVE_BUFFER = 8 * 1024 ** 2;
+const RECEIVE_DEFAULT = '/proc/sys/net/core/rmem_default';
+
+/**
+ * QEMU's NAT takes one datagram from the host at each turn of its loop. TCP in the tunnel comes in bursts that the
+ * kernel's usual buffers do not hold, and each loss slows it down (docs/decisions.md). Gives sockets that are made from
+ * now on more room, on this whole machine; only root can, and without it everything still works.
+ * @returns what puts it back
+ */
+export async function widenReceiveBuffers(): Promise<() => Promise<void>> {
+  const before = (await readFile(RECEIVE_DEFAULT, 'utf8')).trim();
+  if (Number(before) >= RECEIVE_BUFFER) return async () => {};
+  try {
+    await writeFile(RECEIVE_DEFAULT, String(RECEIVE_BUFFER));
+  } catch {
+    return async () => {}; // not root, or a container without the right: slower
+  }
+  return () => writeFile(RECEIVE_DEFAULT, before);
 }
