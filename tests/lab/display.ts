@@ -139,6 +139,12 @@ export class Display {
     }
   }
 
+  /** Clicks on words if they are on the screen now. */
+  async clickIfThere(text: string): Promise<void> {
+    const place = findWords(await this.words(), text);
+    if (place) await this.click(place.x, place.y);
+  }
+
   async #send(events: InputEvent[]): Promise<void> {
     await this.#machine.qmp('input-send-event', { events });
   }

@@ -41,13 +41,13 @@ export async function openDesktop(pc: Machine): Promise<void> {
 
 /**
  * Clicks "Open" in the list; returns when the list is gone. It can move under the mouse when the server tells something
- * new: like a person, it clicks again if nothing happens.
+ * new: like a person, it clicks again when nothing happens. It may also just be slow: the list may go at any time.
  */
 export async function clickOpen(pc: Machine): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    await pc.display.clickText('Open');
-    if (await pc.display.stopsShowing(LIST, LIMITS.click)) return;
-    if (attempt === 3) throw await pc.failure('shows the list still, after three clicks on "Open"');
+  await pc.display.clickText('Open');
+  for (const deadline = Date.now() + LIMITS.answer; !(await pc.display.stopsShowing(LIST, LIMITS.click)); ) {
+    if (Date.now() > deadline) throw await pc.failure('shows the list still, after several clicks on "Open"');
+    await pc.display.clickIfThere('Open');
   }
 }
 
