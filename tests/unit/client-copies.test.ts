@@ -1,62 +1,26 @@
 import t from 'tap';
-import type { Attachment, Desktop, Holder, KnownDisk, SyncState } from '#common/protocol/client-server.ts';
-import type { Facts, HereFact, SessionFact, Wanted } from '../../client-runtime/facts.ts';
-import { saidAlone } from '../../client-runtime/kiosk/page/texts/said.ts';
-import { offerOf } from '../../client-runtime/offers.ts';
+import type { Facts, Wanted } from '../../client-runtime/facts.ts';
 import { nextDeadline, nextSteps, type Step } from '../../client-runtime/plan.ts';
 import { bringsBack } from '../../client-runtime/plan-copies.ts';
 import { kioskState } from '../../client-runtime/screen.ts';
 import { sentence } from '../../client-runtime/sentences.ts';
-import { tabCommand, tabOf } from '../../client-runtime/tab.ts';
 import {
-  AT,
-  blue,
-  desktop,
-  display,
-  facts,
-  failedServer,
-  ID,
-  login,
-  NOW,
-  OFF,
-  RUNNING,
-  session,
-  viewer,
-  wanted,
-} from './client/situation.ts';
-
-const PC = 'pc-1';
-const ME = { uuid: PC, name: 'lab-7' };
-const THERE = { uuid: 'pc-2', name: 'lab-9' };
-const DISK = { serial: 'S1', wwn: '', model: 'Disk', bytes: 100 };
-const IN_SYNC: SyncState = { kind: 'inSync' };
-
-const attachment = (state: SyncState = IN_SYNC, more: Partial<Attachment> = {}): Attachment => ({
-  pc: ME,
-  disk: DISK,
-  state,
-  complete: true,
-  localHost: { possible: true },
-  ...more,
-});
-const holder = (pc = ME): Holder => ({ pc, since: AT, generation: 2, reachable: true });
-const known = (more: Partial<KnownDisk> = {}): KnownDisk => ({ pc: ME, disk: DISK, pinned: false, ...more });
-
-/** The person has one desktop, at a PC that keeps copies. */
-const having = (more: Partial<Desktop>, about: Partial<SessionFact> = {}): SessionFact =>
-  session(RUNNING, { login: { ...login, pc: PC }, desktops: [{ ...desktop(RUNNING), ...more }], ...about });
-const here = (more: Partial<HereFact> = {}): HereFact => ({
-  desktop: ID,
-  machine: 'none',
-  link: { connected: true, since: NOW - 1000 },
-  ...more,
-});
-const NO_DISK_YET = here({ desktop: undefined });
-const RUNS_HERE = here({ machine: 'running' });
-const MOVE = { to: 'server', since: AT, phase: 'copyingMemory', percent: 40 } as const;
-const leaving = { since: NOW, asked: false, failed: undefined, anyway: false };
-const looking = { desktop: ID, list: undefined, chosen: undefined, problem: undefined, reopen: false };
-const open = { desktop: blue({ phase: 'inUse', started: true }) };
+  attachment,
+  away,
+  DISK,
+  having,
+  here,
+  holder,
+  known,
+  leaving,
+  looking,
+  MOVE,
+  NO_DISK_YET,
+  open,
+  RUNS_HERE,
+  THERE,
+} from './client/copies.ts';
+import { AT, blue, display, facts, failedServer, ID, NOW, OFF, viewer, wanted } from './client/situation.ts';
 
 type Case = [name: string, facts: Facts, wanted: Wanted, steps: string[], screen: string];
 
@@ -274,7 +238,6 @@ const FOLLOWING: Case[] = [
   ],
 ];
 
-const away = { events: 'closed' } as const;
 const LOST: Case[] = [
   [
     'the server is away, the desktop runs here: the picture stays',
@@ -435,86 +398,6 @@ for (const [title, cases] of Object.entries({ ATTACHING, FOLLOWING, LOST, LEAVIN
   });
 }
 
-t.test('what is offered', async (t) => {
-  const offer = (more: Partial<Desktop>, all: Desktop[] = [], pc: string | undefined = PC) =>
-    offerOf({ ...desktop(RUNNING), ...more }, all, pc);
-  const other: Desktop = { ...desktop(RUNNING), id: 'other', name: 'red', attachment: attachment() };
-  t.same(offer({}), { place: { kind: 'server' }, copy: 'none', keepCopy: {} });
-  t.same(
-    offerOf(desktop(RUNNING), [], undefined),
-    { place: { kind: 'server' }, copy: 'none' },
-    'a PC that hosts nothing',
-  );
-  t.match(offer({}, [other]), { keepCopy: { why: { kind: 'otherDesktop', name: 'red' } } });
-  t.match(offer({ attachment: attachment(IN_SYNC, { pc: THERE }) }), {
-    copy: 'elsewhere',
-    keepCopy: { why: { kind: 'otherPc', name: 'lab-9' } },
-  });
-  t.same(offer({ attachment: attachment() }), { place: { kind: 'server' }, copy: 'here', moveHere: {} });
-  const syncing: SyncState = { kind: 'syncing', percent: 10, bytesLeft: 1, bytesPerSecond: 1, to: 'pc' };
-  t.same(offer({ attachment: attachment(syncing) }).moveHere, {}, 'now, the rest follows');
-  t.match(offer({ attachment: attachment(), state: OFF }), { moveHere: { why: { kind: 'notRunning' } } });
-  t.match(offer({ attachment: attachment({ kind: 'preparing', step: 'x' }) }), {
-    moveHere: { why: { kind: 'notReady' } },
-  });
-  t.match(offer({ attachment: attachment(IN_SYNC, { localHost: { possible: false, reason: 'no KVM' } }) }), {
-    moveHere: { why: { kind: 'told', text: 'no KVM' } },
-  });
-  t.same(offer({ attachment: attachment(), holder: holder() }), {
-    place: { kind: 'here' },
-    copy: 'here',
-    moveToServer: {},
-  });
-  t.match(offer({ attachment: attachment({ kind: 'disconnected', since: AT }), holder: holder() }), {
-    moveToServer: { why: { kind: 'serverLost' } },
-  });
-  t.same(offer({ holder: holder(THERE) }), {
-    place: { kind: 'otherPc', name: 'lab-9', reachable: true },
-    copy: 'none',
-  });
-  t.same(
-    offer({ attachment: attachment(), move: MOVE }),
-    { place: { kind: 'server' }, copy: 'here' },
-    'one thing at a time',
-  );
-});
-
-t.test('the tab over a desktop', async (t) => {
-  const tab = (more: Partial<Facts>, language: 'en' | 'pt' = 'en') =>
-    tabOf(facts({ viewer: viewer('shown'), ...more }), wanted(open), language);
-  t.same(tab({ viewer: { kind: 'closed' }, session: having({}) }), { status: '', notice: '' });
-  t.same(tab({ session: having({}) }), {
-    status: '',
-    notice: '',
-    action: { name: 'keepCopy', label: 'Keep a copy on this PC' },
-  });
-  t.match(tab({ session: having({ attachment: attachment() }) }, 'pt'), {
-    status: 'A cópia neste PC está completa',
-    action: { name: 'moveHere', label: 'Trabalhar neste PC' },
-  });
-  t.match(tab({ session: having({ attachment: attachment(), move: MOVE }) }), {
-    notice: 'Moving to the server. Go on working. 40%',
-    action: { name: 'cancelMove' },
-  });
-  const late = having({ attachment: attachment(), move: { ...MOVE, phase: 'switchingOver' } });
-  t.equal(tab({ session: late }).action, undefined, 'too late to cancel');
-  const lost = { session: having({ holder: holder() }, away), server: failedServer(NOW), here: RUNS_HERE };
-  t.match(tab(lost), { notice: /^Server not reachable since \d\d:\d\d$/, status: /Go on working/ });
-  const said = { at: new Date(NOW - 5000).toISOString(), text: 'The move did not work' };
-  t.equal(tab({ session: having({ attachment: attachment(), notice: said }) }).notice, 'The move did not work.');
-  t.equal(
-    tab({ now: NOW + 30_000, session: having({ attachment: attachment(), notice: said }) }).notice,
-    '',
-    'for a while',
-  );
-  t.same(
-    ['keepCopy', 'moveHere', 'moveToServer', 'cancelMove', 'nonsense'].map(
-      (name) => tabCommand(name, wanted(open))?.do,
-    ),
-    ['chooseDisk', 'move', 'move', 'cancelMove', undefined],
-  );
-});
-
 t.test('our own picture that was just closed is nobody elsewhere', async (t) => {
   const seen = { kind: 'running', since: AT, viewers: 1 } as const;
   const viewers = (now: number) => {
@@ -534,19 +417,4 @@ t.test('the minute for putting a copy away begins when the desktop is back at th
   t.notOk(bringsBack(facts({ session: having(kept) })), 'back at the server');
   t.notOk(bringsBack(facts({ session: having({ ...kept, holder: holder(THERE) }) })), 'on another PC');
   t.notOk(bringsBack(facts({})), 'nobody is logged in');
-});
-
-t.test('what the server says is said in Portuguese too', async (t) => {
-  const pt = (text: string) => saidAlone('pt', text);
-  t.equal(pt('Opening the disk'), 'A abrir o disco.');
-  t.equal(
-    pt('ana-desk could not be moved: the connection to lab-7 was lost. It goes on where it was.'),
-    'Não foi possível mudar ana-desk: perdeu-se a ligação a lab-7. Continua onde estava.',
-  );
-  t.equal(pt('nothing was written: something new'), 'Nada foi escrito: something new.', 'what is not known stays');
-  t.equal(
-    pt('$1 {1} could not be moved: $2. It goes on where it was.'),
-    'Não foi possível mudar $1 {1}: $2. Continua onde estava.',
-  );
-  t.equal(saidAlone('en', 'the disk is gone'), 'The disk is gone.');
 });
