@@ -24,6 +24,8 @@ const ADMIN = { user: 'admin', password: 'correct horse 9' };
 const PLAIN_CIPHERS = {
   'systemd.unit-dropin.flexdeploy-server.service~emulated': '[Service]\nEnvironment=OPENSSL_ia32cap=~0x20000000000\n',
 };
+/** Under an emulated SVM the kernel's khugepaged was seen to hang for ever, with all of the server (docs/decisions.md). */
+const NO_HUGE_PAGES = { 'tmpfiles.extra': 'w /sys/kernel/mm/transparent_hugepage/enabled - - - - never' };
 
 export interface PcOptions {
   /** How it starts: `kernel` without firmware and boot loader, which is quickest. */
@@ -91,7 +93,7 @@ export class Deployment {
         ],
         credentials: {
           'flexdeploy.server.json': JSON.stringify({ tunnelPort }),
-          ...(lab.accelerator === 'tcg' && PLAIN_CIPHERS),
+          ...(lab.accelerator === 'tcg' && { ...PLAIN_CIPHERS, ...NO_HUGE_PAGES }),
         },
       });
       return new Deployment(lab, server, port, options.network);
