@@ -24,8 +24,8 @@ export interface Move {
   machineOf(end: 'source' | 'target'): Promise<MachineState>;
   /** What the target's machine was last heard to be; nobody is asked. */
   heardOfTarget(): MachineState;
-  /** Resolves when the disks are near enough to begin; throws what is missing. Watches the signal. */
-  ready(signal: AbortSignal): Promise<void>;
+  /** Resolves when the disks are near enough to begin; throws what is missing. `off`: there is no memory to copy. */
+  ready(signal: AbortSignal, off: boolean): Promise<void>;
   /** Both ends: protocol C and two primaries for the move, or as usual. */
   configure(mode: 'move' | 'usual'): Promise<void>;
   /** Lets the source's QEMU through to where the target waits. */
@@ -103,12 +103,12 @@ export async function moveDesktop(move: Move, signal: AbortSignal, limits: MoveL
 async function bringOver(move: Move, undo: Cleanup, signal: AbortSignal, limits: MoveLimits) {
   const { desktop, source, target } = move;
   const id = { desktop: desktop.id };
-  await move.ready(signal);
+  await move.ready(signal, (await move.machineOf('source')).kind === 'none');
   const machine = await move.machineOf('source');
   if (machine.kind === 'none') {
     // Off: there is no memory to copy. Once the source cannot write, what it has written has to arrive.
     await source.setRole({ ...id, role: 'secondary' }, signal);
-    await move.ready(signal);
+    await move.ready(signal, true);
     return undefined;
   }
   if (machine.kind !== 'running') throw new UserError(`the desktop cannot be moved now: it is ${machine.kind}`);

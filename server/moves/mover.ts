@@ -131,7 +131,7 @@ function ports(pair: Pair, record: PairRecord, host: RemoteHost, running: Runnin
     target: toPc ? host : pair.server,
     machineOf: (end) => machineAt(pair, host, (end === 'target') === toPc ? 'pc' : 'server'),
     heardOfTarget: () => (toPc ? (pair.memory.pcAttached?.machine ?? { kind: 'none' }) : pair.serverMachine),
-    ready: (signal) => ready(pair, running.to, signal),
+    ready: (signal, off) => ready(pair, running.to, off, signal),
     configure: async (mode) => {
       const freezePc = pcLacksBlocks();
       freezes = freezePc;
@@ -180,8 +180,12 @@ async function machineAt(pair: Pair, host: RemoteHost, end: 'server' | 'pc'): Pr
   return attached?.desktop === pair.id ? attached.machine : { kind: 'none' };
 }
 
-/** To the server only when it has every block: it would go on without the PC's. */
-async function ready(pair: Pair, to: To, signal: AbortSignal): Promise<void> {
+/**
+ * To the server only when it has every block: it would go on without the PC's. It has them too while the PC is still being
+ * sent its first copy, since what the PC writes goes to both; but of one that is off, nothing more than the bitmap would
+ * tell that the last writes have arrived, so that one waits until the disks are the same.
+ */
+async function ready(pair: Pair, to: To, off: boolean, signal: AbortSignal): Promise<void> {
   const { server, memory } = pair;
   const { desktop } = pair.record ?? {};
   if (!desktop) throw new UserError('the desktop is gone');
@@ -194,10 +198,14 @@ async function ready(pair: Pair, to: To, signal: AbortSignal): Promise<void> {
     const status = pair.serverDrbd;
     if (!connected(status)) throw new UserError('the disks of server and PC are not connected');
     const same = status?.outOfSyncKiB === 0 && status.disk === 'UpToDate' && status.peerDisk === 'UpToDate';
-    if (same || to === 'pc') return;
+    const sending = status?.disk === 'UpToDate' && SENDING.includes(status.replication);
+    if (same || to === 'pc' || (sending && !off)) return;
     await new Promise((resolve) => setTimeout(resolve, pair.context.timing.move.look));
   }
 }
+
+/** DRBD's replication states of an end that has every block, and sends its peer what that lacks. */
+const SENDING = ['SyncSource', 'PausedSyncS'];
 
 /** Of the memory that is left to copy, as people see it: it only says 100 when the copy is over. */
 function percentOf(phase: Phase, { memory: { migration } }: Pair): number {

@@ -110,6 +110,9 @@ chapter('it moves at about a tenth of the first sync, and the rest follows', asy
   await world().move('pc');
   const moved = await world().desktop();
   t.equal(moved.attachment?.complete, false, 'not every block is on the PC yet');
+  await world().move('server');
+  t.equal((await world().desktop()).attachment?.complete, false, 'and back, without waiting for them');
+  await world().move('pc');
   await deployment.flexdeploy(['limit', 'none']);
   await world().waitFor('in sync', 1_200_000, (d) => d.attachment?.state.kind === 'inSync');
   await expectAllWell(t);

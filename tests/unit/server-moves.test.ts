@@ -113,6 +113,32 @@ t.test(
   },
 );
 
+t.test('it moves there and back while the PC has not every block, without waiting for them', async (t) => {
+  const life = await Life.begin();
+  t.teardown(() => life.end());
+  const { world } = life;
+  world.syncing = false;
+  await life.attach();
+  await life.switchOn();
+  await until('connected', () => world.connectedTicks > 0, life);
+  await life.attachments.idle();
+  for (const generation of [2, 4]) {
+    await life.attachments.move(await life.row(), { to: 'pc' });
+    await until('on the PC', () => world.pc.machine.kind === 'running' && world.pc.text?.two === false, life);
+    await life.attachments.idle();
+    t.match(await life.row(), { holder_pc: PC, holder_complete: 0 });
+    await life.attachments.move(await life.row(), { to: 'server' });
+    await until('back', () => world.server.machine.kind === 'running' && world.pc.machine.kind === 'none', life);
+    await life.attachments.idle();
+    t.match(await life.row(), { holder_pc: null, generation, notice_text: null });
+  }
+  t.equal(world.pc.whole, false, 'the PC is still being sent its copy');
+  t.equal(world.server.writes, world.acknowledged);
+  world.syncing = true;
+  await until('in sync', () => world.pc.whole, life);
+  t.same(world.problems, []);
+});
+
 t.test('a PC that gets its last block in the moment the link is cut stands still until the server knows', async (t) => {
   const life = await Life.begin();
   t.teardown(() => life.end());
