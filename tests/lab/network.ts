@@ -42,12 +42,12 @@ const RECEIVE_DEFAULT = '/proc/sys/net/core/rmem_default';
  * @returns what puts it back
  */
 export async function widenReceiveBuffers(): Promise<() => Promise<void>> {
-  const before = (await readFile(RECEIVE_DEFAULT, 'utf8')).trim();
-  if (Number(before) >= RECEIVE_BUFFER) return async () => {};
   try {
+    const before = (await readFile(RECEIVE_DEFAULT, 'utf8')).trim();
+    if (Number(before) >= RECEIVE_BUFFER) return async () => {};
     await writeFile(RECEIVE_DEFAULT, String(RECEIVE_BUFFER));
+    return () => writeFile(RECEIVE_DEFAULT, before);
   } catch {
-    return async () => {}; // not root, or a container without the right: slower
+    return async () => {}; // not root, or a container that does not show it: slower
   }
-  return () => writeFile(RECEIVE_DEFAULT, before);
 }
