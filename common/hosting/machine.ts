@@ -81,7 +81,11 @@ export class HostedMachine {
 
   /** Whether it is there, but stopped for good: it is then `failed`, and has to be ended before it can be started. */
   async isBroken(): Promise<boolean> {
-    return this.#qmp !== undefined && BROKEN.includes(await queryStatus(this.#qmp).catch(() => ''));
+    return (
+      this.#state.kind === 'failed' &&
+      this.#qmp !== undefined &&
+      BROKEN.includes(await queryStatus(this.#qmp).catch(() => ''))
+    );
   }
 
   /** Starts it from its disk, by `start`. Resolves when it runs; when it does not, the reason becomes its state. */
@@ -341,6 +345,7 @@ export function stateOf(
   migration: { underWay: boolean; completed: boolean },
   since: string,
 ): MachineState {
+  if (BROKEN.includes(status)) return { kind: 'failed', reason: `the virtual machine stopped (${status})` };
   switch (status) {
     case 'inmigrate':
       return { kind: 'incoming' };
@@ -351,9 +356,6 @@ export function stateOf(
     case 'paused':
     case 'prelaunch':
       return migration.completed ? { kind: 'arrived' } : { kind: 'incoming' };
-    case 'guest-panicked':
-    case 'internal-error':
-      return { kind: 'failed', reason: `the virtual machine stopped (${status})` };
     default:
       return migration.underWay ? { kind: 'migrating' } : { kind: 'running', since };
   }
