@@ -186,12 +186,11 @@ async function machineAt(pair: Pair, host: RemoteHost, end: 'server' | 'pc'): Pr
  * tell that the last writes have arrived, so that one waits until the disks are the same.
  */
 async function ready(pair: Pair, to: To, off: boolean, signal: AbortSignal): Promise<void> {
-  const { server, memory } = pair;
   const { desktop } = pair.record ?? {};
   if (!desktop) throw new UserError('the desktop is gone');
-  if (to === 'server') {
-    const reason = whyNot((await server.inspect({}, signal)).localHost, desktop.memory_mib, 'the server');
-    if (reason !== undefined && memory.pcAttached?.machine.kind !== 'none') throw new UserError(reason);
+  if (to === 'server' && !off) {
+    const reason = whyNot((await pair.server.inspect({}, signal)).localHost, desktop.memory_mib, 'the server');
+    if (reason !== undefined) throw new UserError(reason);
   }
   for (;;) {
     signal.throwIfAborted();
