@@ -35,6 +35,17 @@ async function attached(): Promise<Life> {
   return life;
 }
 
+/** On the server, running, connected with a PC that is not sent anything yet. */
+async function withoutBlocks(): Promise<Life> {
+  const life = await Life.begin();
+  life.world.syncing = false;
+  await life.attach();
+  await life.switchOn();
+  await until('connected', () => life.world.connectedTicks > 0, life);
+  await life.attachments.idle();
+  return life;
+}
+
 t.test('ten rounds there and back: one holder at a time, and the counter grows with each', async (t) => {
   const life = await attached();
   t.teardown(() => life.end());
@@ -114,14 +125,9 @@ t.test(
 );
 
 t.test('it moves there and back while the PC has not every block, without waiting for them', async (t) => {
-  const life = await Life.begin();
+  const life = await withoutBlocks();
   t.teardown(() => life.end());
   const { world } = life;
-  world.syncing = false;
-  await life.attach();
-  await life.switchOn();
-  await until('connected', () => world.connectedTicks > 0, life);
-  await life.attachments.idle();
   for (const generation of [2, 4]) {
     await life.attachments.move(await life.row(), { to: 'pc' });
     await until('on the PC', () => world.pc.machine.kind === 'running' && world.pc.text?.two === false, life);
@@ -140,14 +146,9 @@ t.test('it moves there and back while the PC has not every block, without waitin
 });
 
 t.test('a PC that gets its last block in the moment the link is cut stands still until the server knows', async (t) => {
-  const life = await Life.begin();
+  const life = await withoutBlocks();
   t.teardown(() => life.end());
   const { world } = life;
-  world.syncing = false;
-  await life.attach();
-  await life.switchOn();
-  await until('connected', () => world.connectedTicks > 0, life);
-  await life.attachments.idle();
   await life.attachments.move(await life.row(), { to: 'pc' });
   await until('on the PC', () => world.pc.machine.kind === 'running' && world.pc.text?.two === false, life);
   await life.attachments.idle();
