@@ -166,6 +166,17 @@ function moveCases(desktops: Desktops): Record<string, Case> {
       en: ['Moving to the server', 'Switching over'],
       pt: ['A passar para o servidor', 'A mudar'],
     },
+    'move-when-same': {
+      screen: desktops([
+        desktop('maths', OFF.state, {
+          attachment: attached(SYNCING),
+          holder: held(HERE),
+          move: { to: 'server', since: iso, phase: 'preparing', percent: 0 },
+        }),
+      ]),
+      en: ['as soon as both copies are the same', 'Copying to this PC: 42%', '4 minutes left', 'Cancel'],
+      pt: ['logo que as duas cópias sejam iguais', 'A copiar para este PC: 42', 'faltam 4 minutos', 'Cancelar'],
+    },
     'move-not-possible': {
       screen: desktops([
         desktop('maths', running, {

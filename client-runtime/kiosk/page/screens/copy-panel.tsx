@@ -53,16 +53,23 @@ function MovePanel({
 }) {
   const { texts, language, send } = useKiosk();
   const words = texts.copies;
-  const label = move.to === 'pc' ? words.move.toPc : words.move.toServer;
-  const text = `${words.move[move.phase]}, ${percent(language, move.percent)}`;
+  const sync = desktop.attachment?.state;
+  // one that is off goes when both disks are the same: that is what there is to see meanwhile
+  const waits = desktop.state.kind === 'off' && move.phase === 'preparing' && sync && sync.kind !== 'inSync';
+  const label = waits ? words.move.whenSame : move.to === 'pc' ? words.move.toPc : words.move.toServer;
+  const shown = waits ? describe(sync, { texts, language, now: Date.now() }) : undefined;
+  const text = shown?.title ?? `${words.move[move.phase]}, ${percent(language, move.percent)}`;
+  const line: Pick<TrackProps, 'joined' | 'progress'> = waits
+    ? lineOf(sync, texts, language)
+    : { joined: 'yes', progress: { percent: move.percent, to: move.to, label, text } };
   const canCancel = move.phase === 'preparing' || move.phase === 'copyingMemory';
   return (
     <div class="copy moving" role="status">
-      <Track {...track} joined="yes" progress={{ percent: move.percent, to: move.to, label, text }} />
+      <Track {...track} {...line} />
       <div class="copy-row">
         <div class="copy-text">
           <p class="copy-title">{label}</p>
-          <p class="soft">{text}</p>
+          <p class="soft">{[text, shown?.more].filter(Boolean).join(' · ')}</p>
         </div>
         {canCancel && (
           <Button

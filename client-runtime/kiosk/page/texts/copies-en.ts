@@ -41,6 +41,7 @@ export const copiesEn: CopyTexts = {
   move: {
     toPc: 'Moving to this PC. Go on working.',
     toServer: 'Moving to the server. Go on working.',
+    whenSame: 'It goes to the server as soon as both copies are the same.',
     preparing: 'Getting ready',
     copyingMemory: 'Copying what is open',
     switchingOver: 'Switching over',

@@ -41,6 +41,7 @@ export const copiesPt: CopyTexts = {
   move: {
     toPc: 'A passar para este PC. Continue a trabalhar.',
     toServer: 'A passar para o servidor. Continue a trabalhar.',
+    whenSame: 'Passa para o servidor logo que as duas cópias sejam iguais.',
     preparing: 'A preparar',
     copyingMemory: 'A copiar o que está aberto',
     switchingOver: 'A mudar',

@@ -27,7 +27,7 @@ export interface CopyTexts {
     confirmStop: Of<string>;
     confirmStopText: string;
   };
-  move: Record<NonNullable<Desktop['move']>['phase'], string> & Record<'toPc' | 'toServer', string>;
+  move: Record<NonNullable<Desktop['move']>['phase'], string> & Record<'toPc' | 'toServer' | 'whenSame', string>;
   /** Over a desktop in use. */
   tab: { serverLost: Of<string>; goOn: string };
   why: { [K in ToldWhy['kind']]: (why: Extract<ToldWhy, { kind: K }>) => string };
