@@ -12,7 +12,7 @@ export const BACK_KEYS = 'Ctrl + Alt + Home';
 
 const CSS = `
 window { background: #f3f6fb; } /* as the page's, so that nothing flashes */
-.tab { background: transparent; }
+.tab { background: transparent; font-family: "Inter", "DejaVu Sans", sans-serif; }
 .tab .panel {
   background: rgba(17, 24, 39, 0.96); color: #f3f4f6;
   border: 1px solid rgba(255, 255, 255, 0.16); border-top: none; border-radius: 0 0 12px 12px;
