@@ -42,6 +42,25 @@ async function overflows(target: Page): Promise<string[]> {
   });
 }
 
+/** Words of buttons that stand in two lines. */
+async function brokenWords(target: Page): Promise<string[]> {
+  return target.evaluate(() => {
+    const found: string[] = [];
+    for (const button of document.querySelectorAll('button')) {
+      const texts = document.createTreeWalker(button, NodeFilter.SHOW_TEXT);
+      for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+        for (const { 0: word, index } of (text.textContent ?? '').matchAll(/\S+/g)) {
+          const range = document.createRange();
+          range.setStart(text, index);
+          range.setEnd(text, index + word.length);
+          if (new Set([...range.getClientRects()].map(({ top }) => top)).size > 1) found.push(word);
+        }
+      }
+    }
+    return found;
+  });
+}
+
 for (const language of LANGUAGES) {
   await t.test(`every state is told in words (${language})`, async (t) => {
     for (const [name, { [language]: words }] of Object.entries(CASES)) {
@@ -59,6 +78,7 @@ for (const size of SIZES) {
       for (const name of Object.keys(CASES)) {
         await show(name, language);
         t.same(await overflows(page), [], `${name} in ${language}`);
+        t.same(await brokenWords(page), [], `${name} in ${language}: every word in one line`);
       }
   });
 }
