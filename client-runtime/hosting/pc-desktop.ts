@@ -93,7 +93,7 @@ export class PcDesktop {
 
   async detach(save: boolean): Promise<HostAnswer<'detach'>> {
     const { kind } = this.#machine.state;
-    if (kind === 'failed' || kind === 'sent') await this.#machine.end();
+    if (kind === 'failed' || kind === 'sent') await this.endMachine();
     else if (kind !== 'none') throw new UserError(`the disk is in use: the desktop is "${kind}" on this PC`);
     const { disk, desktop } = this.attached;
     const saved = await this.replica.detach({ save, disk, bytes: desktop.diskBytes });
