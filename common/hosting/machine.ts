@@ -255,6 +255,7 @@ export class HostedMachine {
     const { log } = this.#options;
     const qmp = this.#qmp;
     if (event.name === 'BLOCK_IO_ERROR') log.error(event.data, 'its disk could not be written or read');
+    if (event.name === 'RESET') log.info(event.data, 'it was reset');
     if (qmp && !this.#sending && ['MIGRATION', 'STOP', 'RESUME'].includes(event.name)) this.#lookAgain(qmp);
     await this.#options.onEvent?.(event);
   }
