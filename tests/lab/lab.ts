@@ -5,6 +5,7 @@ import { Cleanup } from '#common/cleanup.ts';
 import { messageOf } from '#common/errors.ts';
 import { type Accelerator, findAccelerator } from './accelerator.ts';
 import type { MachineOptions } from './command-line.ts';
+import { EMULATOR_FAULT, EMULATOR_FAULT_EXIT, watchForEmulatorFault } from './emulator-fault.ts';
 import { Machine } from './machine.ts';
 import { widenReceiveBuffers } from './network.ts';
 
@@ -49,6 +50,11 @@ export class Lab {
     lab.cleanup.add('putting the receive buffers back', await widenReceiveBuffers());
     if (open.size === 0) watchSignals();
     open.add(lab);
+    if (accelerator === 'tcg') {
+      const watching = new AbortController();
+      lab.cleanup.add('watching the emulator', async () => watching.abort());
+      void watchForEmulatorFault(lab, watching.signal, (sentence) => void onEmulatorFault(sentence));
+    }
     return lab;
   }
 
@@ -94,6 +100,16 @@ async function onSignal(signal: NodeJS.Signals): Promise<void> {
   closing = true;
   for (const lab of [...open]) await lab.close().catch((error) => console.error(messageOf(error)));
   process.exit(signal === 'SIGINT' ? 130 : signal === 'SIGTERM' ? 143 : 129);
+}
+
+/** What the machines do from here on tells nothing: take everything down in order, and say that it can be tried again. */
+async function onEmulatorFault(sentence: string): Promise<void> {
+  if (closing) return;
+  closing = true;
+  console.log(`${EMULATOR_FAULT}: ${sentence}`);
+  console.error('The machines stand still by a fault of the emulator (docs/decisions.md). Run this again.');
+  for (const lab of [...open]) await lab.close().catch((error) => console.error(messageOf(error)));
+  process.exit(EMULATOR_FAULT_EXIT);
 }
 
 /** We end without having closed (an exception nobody caught): the machines die with us, their files must go too. */

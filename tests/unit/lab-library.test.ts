@@ -1,5 +1,6 @@
 import t from 'tap';
 import { commandLine, type MachineFiles } from '../lab/command-line.ts';
+import { sleptThrough } from '../lab/emulator-fault.ts';
 import { keysOfCharacter, keysOfChord } from '../lab/keyboard.ts';
 import { likeOnScreen } from '../lab/kiosk-walk.ts';
 import { filledPart, findWords, parsePpm, textOf, type Word } from '../lab/screen-text.ts';
@@ -97,4 +98,17 @@ t.test('a machine of the lab is what its options say', async (t) => {
   t.match(line, 'cache.no-flush=on', 'tests do not wait for the disk of this machine');
   const measured = { memoryMiB: 1024, disks: [{ serial: 'stick', flushes: true }] } as const;
   t.notMatch(commandLine('pc', measured, files, 'kvm').join(' '), 'no-flush', 'what measures a disk does');
+});
+
+t.test('a processor that sleeps through interrupts is told from one that sleeps', async (t) => {
+  // what QEMU 7.2 said of the two processors of a server that stood still, shortened
+  const registers = 'RIP=ffffffff83f12a3f RFL=00000206 [-----P-] CPL=0 II=0 A20=1 SMM=0 HLT=1\r\n';
+  const lapic = (irr: string, ppr = '0x10') =>
+    `LVTT\t 0x000000ec one-shot Fixed (vec 236)\r\nISR\t (none)\r\nIRR\t ${irr}\r\n\r\nAPR 0x00 TPR 0x10 PPR ${ppr}\r\n`;
+  t.same(sleptThrough(registers, lapic('39 41 236 251 253 ')), [39, 41, 236, 251, 253]);
+  t.same(sleptThrough(registers, lapic('(none)')), []);
+  t.same(sleptThrough(registers, lapic('39 41 ', '0x20')), [], 'of no higher class than what it is at');
+  t.same(sleptThrough(registers.replace('HLT=1', 'HLT=0'), lapic('39 ')), [], 'it is awake');
+  t.same(sleptThrough(registers.replace('00000206', '00000006'), lapic('39 ')), [], 'it allows no interrupts');
+  t.same(sleptThrough('', ''), []);
 });
