@@ -93,8 +93,11 @@ async function tapFiles(
   parser.on('child', (file: Parser) => {
     countTests(file, tally);
   });
+  let before = 0;
   parser.on('assert', (result: Result) => {
     if (!result.ok) console.log(`  FAILED file: ${result.name}${result.diag ? ` ${JSON.stringify(result.diag)}` : ''}`);
+    if (!result.ok && tally.failed + tally.skipped === before) tally.failed++; // it failed before its first test
+    before = tally.failed + tally.skipped;
   });
   const argv: [string, ...string[]] = ['node_modules/.bin/tap', 'run', '--reporter=tap', `--jobs=${options.jobs}`];
   try {
@@ -158,7 +161,7 @@ async function tryLabFile(file: string, limitMs: number): Promise<{ tally: Tally
   });
   const argv: [string, ...string[]] = [process.execPath, '--enable-source-maps', file];
   try {
-    await run(argv, {
+    const { code } = await run(argv, {
       timeoutMs: 2 * LAB_MS,
       signal: late,
       env: environment,
@@ -169,6 +172,10 @@ async function tryLabFile(file: string, limitMs: number): Promise<{ tally: Tally
         else console.log(`  ${line}`);
       },
     });
+    if (code !== 0 && !emulatorFault && tally.failed + tally.skipped === 0) {
+      report('failed', `${file}: it ended before its first test`);
+      tally.failed++;
+    }
   } catch (error) {
     test.cutOff = true;
     if (!emulatorFault) {
