@@ -4,8 +4,7 @@
  * sight and does not hide behind a red run. A test that passes on two runs leaves this list; nothing else is added.
  */
 export const UNPROVEN: ReadonlySet<string> = new Set([
-  // use: passed once, or with another desktop
-  'the server loses power: the PC says so, and comes back by itself',
+  // use: passed once with this desktop
   'after the power cut the desktop starts again, with the disk that it had',
   'log-out ends the session and its tunnel, and leads to the login screen',
   // drbd: passed once
