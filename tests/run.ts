@@ -136,6 +136,7 @@ async function labFiles(only: string | undefined): Promise<Tally> {
   return tally;
 }
 
+/** Runs a file of the lab, and once more where the emulator has failed and not the product; the last time counts. */
 async function labFile(file: string, limitMs: number, tally: Tally): Promise<void> {
   const started = Date.now();
   let tried = await tryLabFile(file, limitMs);
