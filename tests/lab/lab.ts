@@ -94,22 +94,25 @@ export class Lab {
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 let closing = false;
 
-/** Ctrl-C and the like: take everything down in order, then end as the signal would have. */
+/** Ctrl-C and the like: end as the signal would have. */
 async function onSignal(signal: NodeJS.Signals): Promise<void> {
-  if (closing) return;
-  closing = true;
-  for (const lab of [...open]) await lab.close().catch((error) => console.error(messageOf(error)));
-  process.exit(signal === 'SIGINT' ? 130 : signal === 'SIGTERM' ? 143 : 129);
+  await closeAllAndExit(signal === 'SIGINT' ? 130 : signal === 'SIGTERM' ? 143 : 129);
 }
 
-/** What the machines do from here on tells nothing: take everything down in order, and say that it can be tried again. */
+/** What the machines do from here on tells nothing: say that it can be tried again. */
 async function onEmulatorFault(sentence: string): Promise<void> {
   if (closing) return;
-  closing = true;
   console.log(`${EMULATOR_FAULT}: ${sentence}`);
   console.error('The machines stand still by a fault of the emulator (docs/decisions.md). Run this again.');
+  await closeAllAndExit(EMULATOR_FAULT_EXIT);
+}
+
+/** Takes everything down in order, once. */
+async function closeAllAndExit(code: number): Promise<void> {
+  if (closing) return;
+  closing = true;
   for (const lab of [...open]) await lab.close().catch((error) => console.error(messageOf(error)));
-  process.exit(EMULATOR_FAULT_EXIT);
+  process.exit(code);
 }
 
 /** We end without having closed (an exception nobody caught): the machines die with us, their files must go too. */
