@@ -277,7 +277,9 @@ export const client: LiveProfile = {
       'drivers/scsi/{lpfc,qla2xxx,qla4xxx,bfa,be2iscsi,bnx2i,bnx2fc,cxgbi,csiostor,fnic,snic,qedf,qedi,mpi3mr,mpt3sas,megaraid,aic7xxx,aic94xx,aacraid,smartpqi,pm8001,elx,isci,esas2r,arcmsr,mvsas,sym53c8xx_2}/**',
       'drivers/net/ethernet/{mellanox,chelsio,qlogic,cavium,netronome,brocade,emulex,amazon,google,huawei,fungible,pensando,solarflare,sfc,cisco,ti,sun,intel/ice,intel/i40e,intel/iavf,intel/fm10k,broadcom/bnx2x,broadcom/bnxt}/**',
       'drivers/net/{wwan,ppp,wan,slip,fjes,ieee802154,ipvlan,plip}/**',
-      'drivers/{gpio,hwmon,i2c/muxes,message,misc/mei,ntb,rapidio,siox,slimbus,soundwire,thermal,uio,vdpa,vfio,visorbus,xen,ipack,parport,nvdimm,mfd,greybus,gnss,dca,crypto/qat,crypto/ccp,firewire,hv,power,ptp,ssb,bcma}/**',
+      'drivers/{gpio,hwmon,i2c/muxes,message,misc/mei,ntb,rapidio,siox,slimbus,soundwire,thermal,uio,vdpa,vfio,visorbus,xen,ipack,parport,nvdimm,greybus,gnss,dca,crypto/qat,crypto/ccp,firewire,hv,power,ptp,ssb,bcma}/**',
+      // chips behind other buses; but touchpads of laptops hang off the processor's own I2C controllers (LPSS)
+      'drivers/mfd/!(intel-lpss*)',
       'net/{sunrpc,rxrpc,sched,wireless,x25,lapb,llc,phonet,caif,kcm,decnet,dsa,bridge/netfilter,netfilter/ipvs,netfilter/ipset,nsh,vmw_vsock,key,xfrm}/**',
       '**/*test*.ko',
     ],

@@ -9,6 +9,7 @@ import { parseStatus } from '../../builder/debian-tree.ts';
 import { chooseModules, moduleDepends } from '../../builder/kernel-modules.ts';
 import { lockFolder } from '../../builder/lock.ts';
 import { sourceLine, sourcesFromApt } from '../../builder/mirror.ts';
+import { client } from '../../builder/profiles/client.ts';
 import { renderReport } from '../../builder/report.ts';
 import { groupFile, shadowFile } from '../../builder/users.ts';
 
@@ -111,6 +112,24 @@ t.test('kernel modules: patterns, exceptions, and what the kept ones need', (t) 
     'kernel/drivers/media/cec.ko',
     'kernel/drivers/media/rc-core.ko',
   ]);
+  t.end();
+});
+
+t.test('the live image keeps the drivers of what a person touches, of disks and of network cards', (t) => {
+  const wanted = [
+    'hid/i2c-hid/i2c-hid-acpi.ko',
+    'hid/usbhid/usbhid.ko',
+    'i2c/busses/i2c-designware-pci.ko',
+    'mfd/intel-lpss-pci.ko', // the I2C controllers that the touchpad of a laptop hangs off
+    'mmc/host/sdhci-pci.ko',
+    'net/ethernet/intel/e1000e/e1000e.ko',
+    'net/ethernet/realtek/r8169.ko',
+    'net/usb/r8152.ko',
+    'nvme/host/nvme.ko',
+    'pci/controller/vmd.ko', // Intel's RAID controllers of laptops
+  ].map((path) => `kernel/drivers/${path}`);
+  const needs = new Map([...wanted, 'kernel/drivers/mfd/wm831x.ko'].map((path) => [path, []]));
+  t.same(chooseModules(needs, client.modules), wanted);
   t.end();
 });
 
