@@ -24,6 +24,7 @@ export const client: LiveProfile = {
       'gir1.2-spiceclientglib-2.0',
       'gir1.2-spiceclientgtk-3.0',
       'fonts-dejavu-core',
+      'fonts-inter', // for the tab over a desktop: GTK does not take the page's own file, which is WOFF2
       'xkb-data',
       // sound: SPICE plays through GStreamer straight to ALSA; no sound server
       'gstreamer1.0-alsa',
@@ -69,6 +70,8 @@ export const client: LiveProfile = {
       '/usr/lib/x86_64-linux-gnu/gbm/*',
       // GStreamer: what SPICE plays and what WebKit looks for stays (pathIncludes)
       '/usr/lib/x86_64-linux-gnu/gstreamer-1.0/*.so',
+      // the weights that the tab does not use
+      '/usr/share/fonts/opentype/inter/*',
       // QEMU: other machines than a PC, firmware of other architectures, ROMs for booting from the network
       '/usr/bin/qemu-system-i386',
       '/usr/bin/qemu-system-x86_64-microvm',
@@ -105,6 +108,8 @@ export const client: LiveProfile = {
     ],
     pathIncludes: [
       ...COMMON_PATH_INCLUDES,
+      '/usr/share/fonts/opentype/inter/Inter-Regular.otf',
+      '/usr/share/fonts/opentype/inter/Inter-SemiBold.otf',
       '/usr/lib/drbd/drbdadm-84',
       '/usr/lib/drbd/drbdsetup-84',
       '/usr/share/qemu/kvmvapic.bin',
