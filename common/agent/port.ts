@@ -26,8 +26,11 @@ const WISHES_AT_ONCE = 4;
 const ANSWERS_WAITING = 32;
 /** Answers that are remembered, so that a wish that comes twice is granted once. */
 const ANSWERS_REMEMBERED = 32;
-/** Shortest time between two statuses that nobody asked for, ms. */
-const STATUS_EVERY_MS = 250;
+/**
+ * Shortest time between two statuses that nobody asked for, ms. What a slow guest does not get round to waits in QEMU's
+ * socket, hundreds of statuses of it, and the agent would show minutes that are past.
+ */
+const STATUS_EVERY_MS = 1000;
 /** Shortest time between two lines in the log about what was dropped, ms. */
 const LOG_EVERY_MS = 60_000;
 

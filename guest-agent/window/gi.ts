@@ -61,7 +61,14 @@ export interface PolicyDecision {
 
 export interface WebView extends Widget {
   load_uri(uri: string): void;
-  evaluate_javascript(script: string, length: number, world: null, source: null, cancellable: null, done: null): void;
+  evaluate_javascript(
+    script: string,
+    length: number,
+    world: null,
+    source: null,
+    cancellable: null,
+    done: () => void,
+  ): void;
 }
 
 interface ContentManager extends GObject {

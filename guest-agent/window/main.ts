@@ -42,14 +42,14 @@ class AgentWindow {
       onView: (view) => {
         this.#view = view;
         this.#lost = undefined;
-        this.#page?.send({ say: 'view', view });
+        this.#page?.show({ say: 'view', view });
         this.#drawIcon();
       },
-      onAnswer: (id, error) => this.#page?.send({ say: 'answer', id, ...(error && { error }) }),
+      onAnswer: (id, error) => this.#page?.answer({ say: 'answer', id, ...(error && { error }) }),
       onLost: () => {
         this.#lost ??= Date.now();
         this.#view = undefined;
-        this.#page?.send({ say: 'noService', since: this.#lost });
+        this.#page?.show({ say: 'noService', since: this.#lost });
         this.#drawIcon();
       },
     });
@@ -108,8 +108,8 @@ class AgentWindow {
   }
 
   #tellPage(): void {
-    if (this.#view) this.#page?.send({ say: 'view', view: this.#view });
-    else this.#page?.send({ say: 'noService', since: this.#lost ?? Date.now() });
+    if (this.#view) this.#page?.show({ say: 'view', view: this.#view });
+    else this.#page?.show({ say: 'noService', since: this.#lost ?? Date.now() });
   }
 
   #drawIcon(): void {

@@ -22,12 +22,18 @@ export interface PageViewOptions {
   onMessage(message: FromPage): void;
 }
 
+/** What replaces what was said before. */
+type StateOfPage = Exclude<ToPage, { say: 'answer' }>;
+
 interface ScriptResult {
   get_js_value(): { to_string(): string };
 }
 
 export class PageView {
   readonly widget: WebView;
+  /** What the page is to show next; it is drawing something older. */
+  #next: StateOfPage | undefined;
+  #drawing = false;
 
   constructor({ folder, onReady, onMessage }: PageViewOptions) {
     const { UserContentManager, WebContext, WebView, CacheModel } = webkit();
@@ -49,8 +55,25 @@ export class PageView {
     this.widget.load_uri(HOME);
   }
 
-  send(message: ToPage): void {
-    this.widget.evaluate_javascript(`fromAgent(${JSON.stringify(message)})`, -1, null, null, null, null);
+  answer(message: Exclude<ToPage, StateOfPage>): void {
+    this.#say(message, () => {});
+  }
+
+  /** Shows the newest that there is: a page that is slower than the news misses what is past. */
+  show(message: StateOfPage): void {
+    this.#next = message;
+    if (!this.#drawing) this.#draw();
+  }
+
+  #draw(): void {
+    const message = this.#next;
+    this.#next = undefined;
+    this.#drawing = message !== undefined;
+    if (message) this.#say(message, () => this.#draw());
+  }
+
+  #say(message: ToPage, said: () => void): void {
+    this.widget.evaluate_javascript(`fromAgent(${JSON.stringify(message)})`, -1, null, null, null, said);
   }
 }
 

@@ -42,15 +42,18 @@ export class PanelIcon {
     );
   }
 
+  /** Cheap when nothing differs: every change makes the panel draw. */
   show(icon: IconName, text: string): void {
+    const { icon: oldIcon, text: oldText } = this.#shown;
+    if (icon === oldIcon && text === oldText) return;
     this.#shown = { icon, text };
     this.#item?.show(this.#shown);
-    this.#drawTray();
+    this.#drawTray({ icon: icon !== oldIcon });
   }
 
   #useTray(): void {
     this.#tray ??= this.#makeTray();
-    this.#drawTray();
+    this.#drawTray({ icon: true });
     this.#tray.set_visible(true);
   }
 
@@ -63,8 +66,8 @@ export class PanelIcon {
     return tray;
   }
 
-  #drawTray(): void {
-    this.#tray?.set_from_file(`${this.#options.folder}/flexdeploy-agent-${this.#shown.icon}.svg`);
+  #drawTray({ icon }: { icon: boolean }): void {
+    if (icon) this.#tray?.set_from_file(`${this.#options.folder}/flexdeploy-agent-${this.#shown.icon}.svg`);
     this.#tray?.set_tooltip_text(this.#shown.text);
   }
 }

@@ -97,7 +97,7 @@ t.test('the command line says the state, asks for what is possible and tells why
   const host = hostAt(line, statusOf('syncing', 'server'), (wish, host) => {
     if (wish === 'pause') throw new UserError('the server is busy', { hint: 'Try again.' });
     if (wish !== 'moveHere') return;
-    void follow(host);
+    void follow(host, () => seen('the move', (view) => view.status?.move !== undefined));
   });
   t.teardown(() => host.port.close());
   await seen('the server', (view) => view.host.kind === 'there');
@@ -118,11 +118,11 @@ t.test('the command line says the state, asks for what is possible and tells why
   await t.rejects(printStatus({ ...output, control: `${control}.none` }), NoServiceError);
 });
 
-async function follow(host: Host): Promise<void> {
+async function follow(host: Host, seen: () => Promise<unknown>): Promise<void> {
   const move = { to: 'pc', since: '2026-11-22T10:00:00Z', phase: 'copyingMemory', percent: 50 } as const;
   host.status = { ...statusOf('syncing', 'server'), move };
   host.port.update();
-  await sleep(400);
+  await seen();
   host.status = statusOf('inSync', 'pc');
   host.port.update();
 }

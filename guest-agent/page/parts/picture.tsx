@@ -42,7 +42,8 @@ function copiedPercent({ sync, place, complete }: AgentStatus): number | undefin
       return undefined;
     case 'syncing':
     case 'paused':
-      return sync.percent;
+      // what the PC still lacks is on the server
+      return place === 'pc' && !complete ? 100 : sync.percent;
     case 'inSync':
     case 'behind':
       return 100;
