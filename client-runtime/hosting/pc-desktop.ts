@@ -7,6 +7,7 @@ import { hasUefiVars, makeUefiVars, type Owner, prepareFolders } from '#common/h
 import { requireHost } from '#common/hosting/host-facts.ts';
 import { HostedMachine } from '#common/hosting/machine.ts';
 import { type Folders, type Places, placesOf } from '#common/hosting/places.ts';
+import { GRACE_MS, TICKET_SECONDS } from '#common/hosting/ticket.ts';
 import { desktopService } from '#common/hosting/unit.ts';
 import type {
   HostAnswer,
@@ -16,7 +17,8 @@ import type {
   MigrationProgress,
   MigrationResult,
 } from '#common/protocol/host-link.ts';
-import { allowTicket, revokeTicket } from '#common/qemu/commands.ts';
+import { allowTicket, limitTicket, mainChannelOf, revokeTicket } from '#common/qemu/commands.ts';
+import type { QmpEvent } from '#common/qemu/wire.ts';
 import { clearFailure, startService } from '#common/systemd/transient.ts';
 import type { OpenGuarded } from '../disks/guard.ts';
 import type { Attached } from './memory.ts';
@@ -26,8 +28,6 @@ import { PC_DISK, Replica } from './replica.ts';
 const SCREEN = { address: '127.0.0.1', port: 5900 };
 /** Inside the tunnel, a desktop that is sent to this PC arrives on this TCP port. */
 const ARRIVAL_PORT = 40_000;
-/** Seconds that the kiosk's viewer has to connect to the screen. */
-const TICKET_SECONDS = 30;
 
 /** Milliseconds after which a guest that was asked to shut down did not want to. */
 const SHUT_DOWN_LIMIT_MS = 180_000;
@@ -62,6 +62,7 @@ export class PcDesktop {
       places: this.places,
       log,
       onConnected: (qmp) => revokeTicket(qmp), // nobody gets in before a ticket is made
+      onEvent: (event) => this.#onEvent(event),
       onState: (state) => options.onMachine(state),
       onProgress: (progress) => options.onProgress(progress),
     });
@@ -175,6 +176,12 @@ export class PcDesktop {
     const password = randomBytes(24).toString('base64url'); // SPICE_MAX_PASSWORD_LENGTH is 60
     await allowTicket(qmp, password, TICKET_SECONDS);
     return { host: SCREEN.address, port: SCREEN.port, password };
+  }
+
+  /** A ticket that was used in its last second has to last for the viewer's other channels too. */
+  async #onEvent(event: QmpEvent): Promise<void> {
+    const { qmp } = this.#machine;
+    if (qmp && mainChannelOf(event)) await limitTicket(qmp, GRACE_MS / 1000);
   }
 
   /** Stops watching; the machine goes on. */

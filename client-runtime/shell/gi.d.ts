@@ -165,6 +165,7 @@ declare module 'gi://SpiceClientGLib?version=2.0' {
       get_error(): { message: string } | null;
     }
     class MainChannel extends Channel {}
+    class InputsChannel extends Channel {}
     class DisplayChannel extends Channel {
       /** Connects the channel: not the connect of signals. */
       connect(): boolean;

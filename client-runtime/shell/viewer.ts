@@ -42,6 +42,9 @@ const LAYOUT_MS = 500;
 /** The kernel alone would try for two minutes. */
 const CONNECT_MS = 15_000;
 
+/** Without any of these there is no desktop to use; without the others it has no sound, say. */
+const NEEDED = [Spice.MainChannel, Spice.DisplayChannel, Spice.InputsChannel];
+
 // Linux: tcp(7). A cut cable sends no goodbye; with these the kernel gives up a dead connection after about 15 s.
 const IPPROTO_TCP = 6;
 const TCP_KEEPIDLE = 4;
@@ -192,7 +195,7 @@ export class Viewer {
   #event(channel: Spice.Channel, event: number): void {
     const E = Spice.ChannelEvent;
     if (event === E.OPENED) this.#opened(channel);
-    if (!(channel instanceof Spice.MainChannel)) return;
+    if (!NEEDED.some((kind) => channel instanceof kind)) return;
     const detail = channel.get_error()?.message;
     if (event === E.ERROR_AUTH) this.#end('wrongTicket', detail);
     else if (event === E.ERROR_CONNECT) this.#end('unreachable', detail);

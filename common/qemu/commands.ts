@@ -3,6 +3,7 @@ import { type Static, type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { UserError } from '#common/errors.ts';
 import type { QmpConnection } from './connection.ts';
+import type { QmpEvent } from './wire.ts';
 
 const Status = Type.Object({ running: Type.Boolean(), status: Type.String() });
 const SpiceInfo = Type.Object({
@@ -86,15 +87,14 @@ export async function querySpice(
   return { host: info.host ?? '', port: info.port, channels };
 }
 
-/** The part of a SPICE_CONNECTED, SPICE_INITIALIZED or SPICE_DISCONNECTED event that is used. */
-export function spiceChannelOf(data: Record<string, unknown>): SpiceChannel | undefined {
+/** The main channel of the viewer that an event says is in; undefined: the event says something else. */
+export function mainChannelOf({ name, data }: QmpEvent): SpiceChannel | undefined {
   const client = data.client as Record<string, unknown> | undefined;
-  if (typeof client?.host !== 'string') return undefined;
-  return {
-    host: client.host,
-    type: Number(client['channel-type'] ?? 0),
-    connection: Number(client['connection-id'] ?? 0),
-  };
+  if (name !== 'SPICE_INITIALIZED' || typeof client?.host !== 'string') return undefined;
+  const type = Number(client['channel-type']);
+  return type === SPICE_CHANNEL_MAIN
+    ? { host: client.host, type, connection: Number(client['connection-id'] ?? 0) }
+    : undefined;
 }
 
 function parse<T extends TSchema>(schema: T, value: unknown): Static<T> {

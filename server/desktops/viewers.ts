@@ -1,19 +1,19 @@
 /** Who looks at a running desktop, and who may: its tickets, and the firewall openings that go with them. */
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
+import { GRACE_MS, mainConnected, TICKET_SECONDS, type Ticket } from '#common/hosting/ticket.ts';
 import {
   allowTicket,
   disconnectViewers,
   limitTicket,
+  mainChannelOf,
   querySpice,
   revokeTicket,
   SPICE_CHANNEL_MAIN,
-  spiceChannelOf,
 } from '#common/qemu/commands.ts';
 import type { QmpConnection } from '#common/qemu/connection.ts';
 import type { QmpEvent } from '#common/qemu/wire.ts';
 import { closeFor, openFor } from '../firewall/firewall.ts';
-import { GRACE_MS, mainConnected, TICKET_SECONDS, type Ticket } from './ticket.ts';
 
 export class Viewers {
   readonly port: number;
@@ -79,11 +79,8 @@ export class Viewers {
 
   /** To be told every QMP event of this desktop. */
   async onEvent(event: QmpEvent): Promise<void> {
-    if (!event.name.startsWith('SPICE_')) return;
-    if (event.name === 'SPICE_INITIALIZED') {
-      const channel = spiceChannelOf(event.data);
-      if (channel?.type === SPICE_CHANNEL_MAIN) await this.#mainConnected(channel);
-    }
+    const main = mainChannelOf(event);
+    if (main) await this.#mainConnected(main);
     if (event.name === 'SPICE_DISCONNECTED') {
       // The event does not tell which channel it was (QAPI: SpiceBasicInfo).
       const before = [...this.#connected.keys()].join();

@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import t from 'tap';
 import { failureReason } from '#common/hosting/failure.ts';
 import { placesOf } from '#common/hosting/places.ts';
+import { GRACE_MS, mainConnected, type Ticket } from '#common/hosting/ticket.ts';
 import { desktopService } from '#common/hosting/unit.ts';
 import { lastLines, parseTimestamp, parseUnitState, startCommand, type UnitState } from '#common/systemd/transient.ts';
 import { type DesktopFacts, nextSteps, sentenceOf, type Wanted } from '../../server/desktops/plan.ts';
-import { GRACE_MS, mainConnected, type Ticket } from '../../server/desktops/ticket.ts';
 
 const desktop = {
   id: '0123456789abcdef',
