@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import { querySpice, queryStatus, quit } from '#common/qemu/commands.ts';
+import { mainChannelOf, querySpice, queryStatus, quit } from '#common/qemu/commands.ts';
 import { QmpClosedError, QmpConnection, QmpError } from '#common/qemu/connection.ts';
 import { encodeCommand, MAX_LINE_BYTES, parseLine, type QmpEvent, WireParser } from '#common/qemu/wire.ts';
 
@@ -125,6 +125,18 @@ t.test('answers of an unexpected shape are refused', async (t) => {
   const qmp = await QmpConnection.connect(path, { timeoutMs: 2000 });
   t.teardown(() => qmp.close());
   await t.rejects(queryStatus(qmp), { message: /unexpected/ });
+});
+
+t.test('of the channels of a viewer only the main one says that it is in', async (t) => {
+  const said = (name: string, type: number) => ({
+    name,
+    data: { client: { host: '127.0.0.1', port: '40000', 'channel-type': type, 'connection-id': 7 }, server: {} },
+    at: 0,
+  });
+  t.strictSame(mainChannelOf(said('SPICE_INITIALIZED', 1)), { host: '127.0.0.1', type: 1, connection: 7 });
+  t.equal(mainChannelOf(said('SPICE_INITIALIZED', 2)), undefined, 'its picture');
+  t.equal(mainChannelOf(said('SPICE_CONNECTED', 1)), undefined, 'nobody has shown a ticket yet');
+  t.equal(mainChannelOf({ name: 'STOP', data: {}, at: 0 }), undefined);
 });
 
 t.test('a real QEMU: commands, errors, leaving and coming back, its end', async (t) => {
