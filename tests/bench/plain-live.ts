@@ -33,10 +33,10 @@ ExecStartPre=-/bin/cp /run/live/medium/flexdeploy.json /run/flexdeploy/flexdeplo
 `;
 
 /** `quiet loglevel=3` and `no_timer_check` (see pxe-less-boot/grub.cfg) as in ours. */
-const GRUB_MENU = `set timeout=2
+const grubMenu = (toRam: boolean) => `set timeout=2
 set default=0
 menuentry "Plain Debian live" {
-  linux ($root)/live/vmlinuz boot=live quiet loglevel=3 no_timer_check
+  linux ($root)/live/vmlinuz boot=live ${toRam ? 'toram ' : ''}quiet loglevel=3 no_timer_check
   initrd ($root)/live/initrd.img
 }
 `;
@@ -97,19 +97,25 @@ export async function packRoot(root: string, to: string): Promise<void> {
 
 /**
  * Makes the plain system's ISO, with the programs as they are in the checkout now.
- * @param work an empty folder for it; the result is `plain.iso` in there
+ * @param work a folder for it; the result is `plain.iso` in there
  * @param config its flexdeploy.json
+ * @param toRam it copies its squashfs into memory, as one does it so that the medium can be pulled
  */
-export async function plainLiveIso(work: string, config: unknown, say: Say): Promise<string> {
+export async function plainLiveIso(
+  work: string,
+  { config, toRam = false }: { config: unknown; toRam?: boolean },
+  say: Say,
+): Promise<string> {
   const system = await plainSystem(say);
   const programs = join(work, 'programs');
+  await mkdir(work, { recursive: true });
   await mkdir(join(programs, 'etc/systemd/system/flexdeploy-runtime.service.d'), { recursive: true });
   await writeFile(join(programs, 'etc/systemd/system/flexdeploy-runtime.service.d/medium.conf'), CONFIG_FROM_MEDIUM);
   await stageApp({ version: VERSION }, PROGRAMS, programs);
   // live-boot stacks every squashfs that it finds, in the order of their names
   const layer = join(work, '10-programs.squashfs');
   await run(['mksquashfs', programs, layer, '-comp', 'zstd', '-all-root', '-noappend', '-no-progress', '-quiet']);
-  await writeFile(join(work, 'grub.cfg'), GRUB_MENU);
+  await writeFile(join(work, 'grub.cfg'), grubMenu(toRam));
   await writeFile(join(work, 'flexdeploy.json'), JSON.stringify(config));
   const iso = join(work, 'plain.iso');
   await run(
