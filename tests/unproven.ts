@@ -7,11 +7,6 @@ export const UNPROVEN: ReadonlySet<string> = new Set([
   // use: passed once with this desktop
   'after the power cut the desktop starts again, with the disk that it had',
   'log-out ends the session and its tunnel, and leads to the login screen',
-  // drbd: passed once
-  'cut with two primaries, both wrote: the holder wins as soon as the other one is demoted',
-  'two primaries that meet again refuse each other, until one is demoted',
-  'a PC that may not go on alone stands still, and goes on when the server is back',
-  'a PC that stands still can be given up: what waits fails, and the server goes on',
   // move: passed once
   'it moves at about a tenth of the first sync, and the rest follows',
   'the PC holds it and loses the server: it goes on, and the server learns what was written',
