@@ -7,9 +7,7 @@ export const UNPROVEN: ReadonlySet<string> = new Set([
   // use: passed once with this desktop
   'after the power cut the desktop starts again, with the disk that it had',
   'log-out ends the session and its tunnel, and leads to the login screen',
-  // move: passed once
-  'it moves at about a tenth of the first sync, and the rest follows',
-  'the PC holds it and loses the server: it goes on, and the server learns what was written',
+  // move: passed twice, with a failure in between that was mended; what follows it is not tried when it fails
   'the PC holds it and loses power: after the next log-in it goes on from the disk of the PC',
   'log-out brings it back to the server; on return only what changed is copied',
   'nobody would have noticed a pause in any move', // was a part of the moves, and kept the rest from being tried
