@@ -30,7 +30,7 @@ interface Boot {
 }
 
 /** The same PC with either system on its CD; `toRam`: the plain one, which has its squashfs in memory like ours. */
-type Pcs = Record<'ours' | 'plain' | 'toRam', Machine>;
+type Pcs = Record<'ours' | 'plain', Machine> & { toRam?: Machine };
 type Side = keyof Pcs;
 
 export const kiosk: Bench = {
@@ -50,11 +50,9 @@ export const kiosk: Bench = {
       say('starting a server');
       await deployment.startServer();
       await deployment.setUp();
-      const pcs = await preparePcs(deployment, say);
-      const sides: Side[] = wanted.has('memory-toram') ? ['ours', 'plain', 'toRam'] : ['ours', 'plain'];
+      const pcs = await preparePcs(deployment, { withToRam: wanted.has('memory-toram') }, say);
       if (['boot', 'boot-system', 'boot-work', 'memory', 'memory-toram'].some((name) => wanted.has(name))) {
-        const figures = await measureBoots(pcs, { sides, runs, say });
-        await report(...figures.filter((figure) => wanted.has(figure.name)));
+        await report(...(await measureBoots(pcs, runs, say)).filter((figure) => wanted.has(figure.name)));
       }
       if (wanted.has('first-frame')) await report(await measureFrames(deployment, pcs, runs, say));
     } finally {
@@ -63,7 +61,11 @@ export const kiosk: Bench = {
   },
 };
 
-async function preparePcs(deployment: Deployment, say: (line: string) => void): Promise<Pcs> {
+async function preparePcs(
+  deployment: Deployment,
+  { withToRam }: { withToRam: boolean },
+  say: (line: string) => void,
+): Promise<Pcs> {
   const config = { server: deployment.address, ca: deployment.ca, pcName: 'plain' };
   const plain = async (name: string, toRam: boolean) => {
     const cdrom = await plainLiveIso(join(deployment.lab.folder, name), { config, toRam }, say);
@@ -72,18 +74,15 @@ async function preparePcs(deployment: Deployment, say: (line: string) => void): 
   return {
     ours: await deployment.pc('ours', { boot: 'cd', memoryMiB: MEMORY_MIB, memoryStatistics: true }),
     plain: await plain('plain', false),
-    toRam: await plain('plain-toram', true),
+    ...(withToRam && { toRam: await plain('plain-toram', true) }),
   };
 }
 
-async function measureBoots(
-  pcs: Pcs,
-  { sides, runs, say }: { sides: readonly Side[]; runs: number; say: (line: string) => void },
-): Promise<Figure[]> {
+async function measureBoots(pcs: Pcs, runs: number, say: (line: string) => void): Promise<Figure[]> {
   const boots: Record<Side, Boot[]> = { ours: [], plain: [], toRam: [] };
   for (let run = 1; run <= runs; run++) {
-    for (const side of sides) {
-      const boot = await measureBoot(pcs[side]);
+    for (const [side, pc] of Object.entries(pcs) as [Side, Machine][]) {
+      const boot = await measureBoot(pc);
       boots[side].push(boot);
       const seconds = `${boot.login.toFixed(1)} s (${boot.kernelToLogin.toFixed(1)} s of it the system, ${boot.work.toFixed(1)} s of work)`;
       say(`boot ${run} of ${runs}, ${side}: ${seconds}, ${boot.memoryMiB.toFixed(0)} MiB`);
@@ -104,7 +103,7 @@ async function measureBoots(
     half('boot-system', 'kernelToLogin'),
     half('boot-work', 'work'),
     memory('memory', 'plain'),
-    ...(sides.includes('toRam') ? [memory('memory-toram', 'toRam')] : []),
+    ...(pcs.toRam ? [memory('memory-toram', 'toRam')] : []),
   ];
 }
 

@@ -97,7 +97,7 @@ export async function packRoot(root: string, to: string): Promise<void> {
 
 /**
  * Makes the plain system's ISO, with the programs as they are in the checkout now.
- * @param work a folder for it; the result is `plain.iso` in there
+ * @param work a folder for it, which need not be there; the result is `plain.iso` in there
  * @param config its flexdeploy.json
  * @param toRam it copies its squashfs into memory, as one does it so that the medium can be pulled
  */
@@ -108,7 +108,6 @@ export async function plainLiveIso(
 ): Promise<string> {
   const system = await plainSystem(say);
   const programs = join(work, 'programs');
-  await mkdir(work, { recursive: true });
   await mkdir(join(programs, 'etc/systemd/system/flexdeploy-runtime.service.d'), { recursive: true });
   await writeFile(join(programs, 'etc/systemd/system/flexdeploy-runtime.service.d/medium.conf'), CONFIG_FROM_MEDIUM);
   await stageApp({ version: VERSION }, PROGRAMS, programs);
