@@ -1,5 +1,4 @@
 /** The desktop whose disk is attached to this PC: its disk, and its machine when it runs here. */
-import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { UserError } from '#common/errors.ts';
@@ -173,8 +172,7 @@ export class PcDesktop {
   async ticket(): Promise<{ host: string; port: number; password: string }> {
     const { qmp } = this.#machine;
     if (!qmp || this.#machine.state.kind !== 'running') throw new UserError('the desktop does not run on this PC');
-    const password = randomBytes(24).toString('base64url'); // SPICE_MAX_PASSWORD_LENGTH is 60
-    await allowTicket(qmp, password, TICKET_SECONDS);
+    const password = await allowTicket(qmp, TICKET_SECONDS);
     return { host: SCREEN.address, port: SCREEN.port, password };
   }
 

@@ -1,4 +1,5 @@
 /** The QMP commands in use, typed. Each one parses its answer: what QEMU sends is checked here and trusted after. */
+import { randomBytes } from 'node:crypto';
 import { type Static, type TSchema, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { UserError } from '#common/errors.ts';
@@ -46,15 +47,22 @@ export async function resume(qmp: QmpConnection): Promise<void> {
   await qmp.execute('cont');
 }
 
+/** A password for SPICE, in characters of URLs; QEMU takes at most 60 (`SPICE_MAX_PASSWORD_LENGTH`). */
+function randomPassword(): string {
+  return randomBytes(24).toString('base64url');
+}
+
 /**
- * Lets viewers in with `password` for the next `seconds` seconds. Call {@link revokeTicket} once before the first
+ * Lets viewers in for the next `seconds` seconds with the password that is returned. Call {@link revokeTicket} once before the first
  * ticket: QEMU's default is "never expires", so a password set before its time limit could stay for ever if we died
  * between the two commands. After `expire_password now` the order is safe: the password counts only with a time limit.
  * Viewers that are connected stay.
  */
-export async function allowTicket(qmp: QmpConnection, password: string, seconds: number): Promise<void> {
+export async function allowTicket(qmp: QmpConnection, seconds: number): Promise<string> {
+  const password = randomPassword();
   await qmp.execute('set_password', { protocol: 'spice', password, connected: 'keep' });
   await limitTicket(qmp, seconds);
+  return password;
 }
 
 /** The password that is set counts for `seconds` more seconds. */
@@ -67,10 +75,10 @@ export async function revokeTicket(qmp: QmpConnection): Promise<void> {
   await qmp.execute('expire_password', { protocol: 'spice', time: 'now' });
 }
 
-/** Throws out every viewer. `nobodyKnows`: a random password that is given to nobody. */
-export async function disconnectViewers(qmp: QmpConnection, nobodyKnows: string): Promise<void> {
+/** Throws out every viewer; the new password is given to nobody. */
+export async function disconnectViewers(qmp: QmpConnection): Promise<void> {
   await revokeTicket(qmp);
-  await qmp.execute('set_password', { protocol: 'spice', password: nobodyKnows, connected: 'disconnect' });
+  await qmp.execute('set_password', { protocol: 'spice', password: randomPassword(), connected: 'disconnect' });
 }
 
 /** Where SPICE listens, and who is connected to it. */

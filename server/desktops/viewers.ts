@@ -1,5 +1,4 @@
 /** Who looks at a running desktop, and who may: its tickets, and the firewall openings that go with them. */
-import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { GRACE_MS, mainConnected, TICKET_SECONDS, type Ticket } from '#common/hosting/ticket.ts';
 import {
@@ -52,10 +51,9 @@ export class Viewers {
 
   /** A ticket for the PC at `peer`. An older one that was not used is worth nothing any more. */
   async issue(peer: string): Promise<{ password: string; expiresAt: number }> {
-    const password = randomBytes(24).toString('base64url'); // SPICE_MAX_PASSWORD_LENGTH is 60
     await this.#forget();
     const expiresAt = Date.now() + TICKET_SECONDS * 1000;
-    await allowTicket(this.#qmp, password, TICKET_SECONDS);
+    const password = await allowTicket(this.#qmp, TICKET_SECONDS);
     this.#ticket = { kind: 'open', peer, expiresAt };
     this.#open.add(peer);
     await openFor('viewers', { peer, port: this.port });
@@ -120,7 +118,7 @@ export class Viewers {
   async #throwOut(): Promise<void> {
     clearTimeout(this.#timer);
     this.#ticket = { kind: 'none' };
-    await disconnectViewers(this.#qmp, randomBytes(24).toString('base64url'));
+    await disconnectViewers(this.#qmp);
   }
 
   #after(ms: number): void {
