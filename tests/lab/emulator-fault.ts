@@ -1,11 +1,13 @@
 /**
  * QEMU's translator may lose the global interrupt flag of a processor (SVM's GIF) when KVM runs inside: the processor then
- * sleeps for good, and sooner or later the whole machine waits for it. docs/decisions.md has what was seen. No test can
- * tell anything about our software any more after that, so its lab ends at once and says why.
+ * sleeps for good, and sooner or later the whole machine waits for it. docs/decisions.md has what was seen. The lab gives
+ * the flag back and says so. Where it cannot, no test can tell anything about our software any more: the lab ends at once
+ * and says why.
  */
-import { writeFile } from 'node:fs/promises';
+import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setInterruptFlag } from './interrupt-flag.ts';
 import type { Lab } from './lab.ts';
 import type { Machine } from './machine.ts';
 
@@ -14,7 +16,7 @@ export const EMULATOR_FAULT = '# EMULATOR FAULT';
 /** `EX_TEMPFAIL` of sysexits.h: try again. */
 export const EMULATOR_FAULT_EXIT = 75;
 
-const LOOK_EVERY_MS = 5_000;
+const LOOK_EVERY_MS = 2_000;
 /** Looks in a row that have to find the same. A processor that is well takes an interrupt within microseconds. */
 const LOOKS = 3;
 /** RFLAGS.IF: interrupts are allowed. */
@@ -35,28 +37,59 @@ export function sleptThrough(registers: string, lapic: string): number[] {
   return [...waiting.matchAll(/\d+/g)].map(Number).filter((vector) => vector >> 4 > Number.parseInt(priority, 16) >> 4);
 }
 
-/** Looks after the machines of a lab until `signal`; calls `onFault` with a sentence. */
+/** What was seen of a processor. */
+interface Look {
+  index: number;
+  /** Of the interrupts that it sleeps through. */
+  vectors: number[];
+  /** What QEMU's monitor says to `info registers`, and to `info lapic`. */
+  registers: string;
+  lapic: string;
+}
+
+/** Looks after the machines of a lab until `signal`; calls `onFault` with a sentence where it cannot help. */
 export async function watchForEmulatorFault(
   lab: Lab,
   signal: AbortSignal,
   onFault: (sentence: string) => void,
 ): Promise<void> {
+  /** Looks in a row at which a processor slept through interrupts. */
   const looks = new Map<string, number>();
   while (!signal.aborted) {
     await sleep(LOOK_EVERY_MS, undefined, { signal, ref: false }).catch(() => {});
     for (const machine of lab.machines.filter(({ running }) => running)) {
-      for (const { index, vectors, text } of await look(machine).catch(() => [])) {
-        const name = `processor ${index} of ${machine.name}`;
-        looks.set(name, vectors.length > 0 ? (looks.get(name) ?? 0) + 1 : 0);
-        if (looks.get(name) !== LOOKS || signal.aborted) continue;
-        await writeFile(join(lab.results, `${machine.name}.processor.txt`), text);
-        onFault(`${name} sleeps through interrupts (${vectors.join(', ')}): QEMU has lost its interrupt flag`);
+      for (const seen of await look(machine).catch(() => [])) {
+        const name = `processor ${seen.index} of ${machine.name}`;
+        const inRow = seen.vectors.length > 0 ? (looks.get(name) ?? 0) + 1 : 0;
+        looks.set(name, inRow);
+        if (inRow > 0 && inRow % LOOKS === 0 && !signal.aborted) await treat(machine, seen, name, onFault);
       }
     }
   }
 }
 
-async function look(machine: Machine): Promise<{ index: number; vectors: number[]; text: string }[]> {
+async function treat(machine: Machine, seen: Look, name: string, onFault: (sentence: string) => void): Promise<void> {
+  const evidence = join(machine.results, `${machine.name}.processor.txt`);
+  await appendFile(evidence, `${new Date().toISOString()}\n${seen.registers}\n${seen.lapic}\n`);
+  const sentence = `${name} slept through interrupts (${seen.vectors.join(', ')})`;
+  const remedy = await wake(machine, seen).catch(() => undefined);
+  if (remedy) console.log(`# the emulator: ${sentence}, and is awake again: ${remedy}`);
+  else onFault(`${sentence}, and cannot be woken`);
+}
+
+/** Gives a processor its interrupt flag back, if that is what it lacks; undefined where it sleeps on. */
+async function wake(machine: Machine, { index, registers }: Look): Promise<string | undefined> {
+  const hadFlag = await setInterruptFlag(machine.pid, registers, true);
+  // its thread looks at what is pending only when somebody knocks
+  await machine.freeze();
+  await machine.continue();
+  await sleep(LOOK_EVERY_MS);
+  const asleep = (await look(machine)).some((seen) => seen.index === index && seen.vectors.length > 0);
+  if (asleep) return undefined;
+  return hadFlag === false ? 'QEMU had lost its interrupt flag' : 'QEMU had forgotten to look';
+}
+
+async function look(machine: Machine): Promise<Look[]> {
   const { running } = (await machine.qmp('query-status')) as { running: boolean };
   const processors = (await machine.qmp('query-cpus-fast')) as { 'cpu-index': number }[];
   const found = [];
@@ -65,7 +98,7 @@ async function look(machine: Machine): Promise<{ index: number; vectors: number[
       machine.qmp('human-monitor-command', { 'command-line': command, 'cpu-index': index }) as Promise<string>;
     const [registers, lapic] = [await ask('info registers'), await ask('info lapic')];
     const vectors = running ? sleptThrough(registers, lapic) : []; // a machine that a test has stopped is well
-    found.push({ index, vectors, text: `${registers}\n${lapic}` });
+    found.push({ index, vectors, registers, lapic });
   }
   return found;
 }

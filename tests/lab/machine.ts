@@ -56,6 +56,12 @@ export class Machine {
     return this.#process?.running ?? false;
   }
 
+  /** Of its QEMU. */
+  get pid(): number {
+    if (!this.#process?.running) throw new Error(`${this.name} is off`);
+    return this.#process.pid;
+  }
+
   /** UNIX socket of its VNC server: no password, many viewers. */
   get vncSocket(): string {
     return this.#files.vnc;

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { commandLine, type MachineFiles } from '../lab/command-line.ts';
 import { sleptThrough } from '../lab/emulator-fault.ts';
+import { beginOfState, findFlags } from '../lab/interrupt-flag.ts';
 import { keysOfCharacter, keysOfChord } from '../lab/keyboard.ts';
 import { likeOnScreen } from '../lab/kiosk-walk.ts';
 import { filledPart, findWords, parsePpm, textOf, type Word } from '../lab/screen-text.ts';
@@ -111,4 +112,30 @@ t.test('a processor that sleeps through interrupts is told from one that sleeps'
   t.same(sleptThrough(registers.replace('HLT=1', 'HLT=0'), lapic('39 ')), [], 'it is awake');
   t.same(sleptThrough(registers.replace('00000206', '00000006'), lapic('39 ')), [], 'it allows no interrupts');
   t.same(sleptThrough('', ''), []);
+});
+
+t.test('the flags of an emulated processor are found by its registers', async (t) => {
+  const names = 'RAX RBX RCX RDX RSI RDI RBP RSP R8 R9 R10 R11 R12 R13 R14 R15 RIP'.split(' ');
+  const registers = names.map((name, i) => `${name.padEnd(3)}=${`${i + 1}`.padStart(16, '0')}`).join(' ');
+  const begin = beginOfState(`CPU#1\n${registers} RFL=00000206 [-----P-] CPL=0`);
+  if (!begin) return t.fail('no registers were read');
+  t.equal(begin.length, 136);
+  t.equal(begin.readBigUInt64LE(8), 3n, 'RCX is the second in memory');
+  t.equal(begin.readBigUInt64LE(128), 0x17n, 'RIP is the last');
+  t.equal(beginOfState('EAX=00000001 EBX=00000002'), undefined, 'in 32-bit mode');
+
+  const state = (hflags: number, hflags2: number) => {
+    const rest = Buffer.alloc(64);
+    rest.writeUInt32LE(hflags, 40);
+    rest.writeUInt32LE(hflags2, 44);
+    return Buffer.concat([begin, rest]);
+  };
+  const [kernel, guest] = [(1 << 14) | (1 << 15) | (1 << 20), 1 << 21];
+  const before = Buffer.alloc(4096);
+  t.equal(findFlags(Buffer.concat([before, state(kernel, 0)]), begin), 4096 + 180);
+  t.equal(findFlags(Buffer.concat([state(0, 0), before, state(kernel, 1)]), begin), 200 + 4096 + 180, 'behind a copy');
+  t.equal(findFlags(state(kernel | guest, 0), begin), -1, 'it runs a guest');
+  t.equal(findFlags(state(kernel, 0xffff), begin), -1, 'flags that do not exist');
+  t.equal(findFlags(state(kernel, 0).subarray(0, 182), begin), -1, 'cut short');
+  t.equal(findFlags(before, begin), -1);
 });
