@@ -89,6 +89,22 @@ async function wake(machine: Machine, { index, registers }: Look): Promise<strin
   return hadFlag === false ? 'QEMU had lost its interrupt flag' : 'QEMU had forgotten to look';
 }
 
+/**
+ * Makes the fault happen, for the test of all this: takes the interrupt flag away from a processor that sleeps.
+ * @returns whether one slept, and had the flag
+ */
+export async function makeEmulatorFault(machine: Machine): Promise<boolean> {
+  await machine.freeze();
+  try {
+    for (const { registers } of await look(machine)) {
+      if (registers.includes('HLT=1') && (await setInterruptFlag(machine.pid, registers, false))) return true;
+    }
+    return false;
+  } finally {
+    await machine.continue();
+  }
+}
+
 async function look(machine: Machine): Promise<Look[]> {
   const { running } = (await machine.qmp('query-status')) as { running: boolean };
   const processors = (await machine.qmp('query-cpus-fast')) as { 'cpu-index': number }[];

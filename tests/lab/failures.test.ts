@@ -1,6 +1,10 @@
 /** Everything that can be wrong between a PC and its server, made to happen, and what the kiosk says about it. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import t from 'tap';
 import type { BootConfig } from '#common/protocol/config.ts';
+import { makeEmulatorFault } from './emulator-fault.ts';
+import { eventually } from './eventually.ts';
 import { labTest } from './harness.ts';
 import { LIST, logIn, waitForLogin } from './kiosk-walk.ts';
 import { freeTcpPort } from './network.ts';
@@ -98,4 +102,13 @@ chapter('the server is lost while somebody is logged in: the kiosk waits, and th
   await says(/connection to the server is\b/i, 'server-lost');
   await deployment.server.continue();
   await pc().display.waitForText(LIST, MESSAGE_MS);
+});
+
+chapter('a processor of the server that the emulator lets sleep for good is woken by the lab', async (t) => {
+  const { server, lab } = deployment;
+  if (lab.accelerator !== 'tcg') return void t.comment('there is no emulator');
+  await eventually('a processor sleeps, and has lost its interrupt flag', 60_000, () => makeEmulatorFault(server));
+  const seen = () => readFile(join(lab.results, `${server.name}.processor.txt`), 'utf8');
+  await eventually('the lab has seen it', 60_000, async () => (await seen()).includes('HLT=1'));
+  await deployment.flexdeploy(['user', 'list'], { timeoutMs: 60_000 });
 });
