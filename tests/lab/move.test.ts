@@ -4,6 +4,7 @@
  */
 import t, { type Test } from 'tap';
 import { check } from './faults/checks.ts';
+import { randomFaults } from './faults/run.ts';
 import { DESKTOP, PERSON, World } from './faults/world.ts';
 import { labTest } from './harness.ts';
 import { kiosk, kioskIs, logInRemotely } from './kiosk-remote.ts';
@@ -14,6 +15,9 @@ import { PROBE_NETWORK } from './probe.ts';
 const ROUNDS = Number(process.env.FLEXDEPLOY_ROUNDS ?? 1);
 /** Seconds of the desktop's own clock between two records: more is a pause that a person would notice. */
 const LONGEST_PAUSE = 1;
+/** As many random faults as fit, in this order; `npm run faults` runs more, and any of them again. */
+const FAULT_MINUTES = 5;
+const FAULT_SEED = 1;
 const DISK = 'PC-DISK-4711';
 const OTHER_DISK = 'PC-DISK-0815';
 
@@ -163,4 +167,12 @@ chapter('nobody would have noticed a pause in any move', async (t) => {
   for (const [i, pause] of pauses.entries()) {
     t.ok(pause < LONGEST_PAUSE, `round ${i + 1}: the longest pause was ${pause.toFixed(2)} s`);
   }
+});
+
+chapter('random faults while it is attached, moved and left: nothing that was written is lost', async (t) => {
+  const say = (line: string) => t.comment(line);
+  const options = { runs: 50, seed: FAULT_SEED, minutes: FAULT_MINUTES, disk: DISK, say };
+  const { runs, ...bad } = await randomFaults(world(), options);
+  t.ok(runs > 0, `${runs} faults were tried`);
+  t.same(bad, { diverged: 0, lostWrites: 0, twoWriters: 0, notHealed: 0 });
 });
