@@ -21,6 +21,7 @@ export class Machine {
   #process: LongProcess | undefined;
   #qmp: QmpConnection | undefined;
   #shell: GuestShell | undefined;
+  #frozen = false;
   /** Characters of the serial log that belong to earlier starts. */
   #serialFrom = 0;
 
@@ -76,6 +77,7 @@ export class Machine {
     if (this.running) throw new Error(`${this.name} is on already`);
     for (const socket of [this.#files.qmp, this.#files.vnc, this.#files.console]) await rm(socket, { force: true });
     this.#serialFrom = (await readFile(this.#files.serial, 'utf8').catch(() => '')).length;
+    this.#frozen = false;
     const argv = commandLine(this.name, this.#options, this.#files, this.#lab.accelerator);
     const qemu = await startProcess(argv, { logFile: join(this.#lab.results, `${this.name}.qemu.log`) });
     this.#process = qemu;
@@ -133,11 +135,23 @@ export class Machine {
 
   /** Stops the machine's time: from outside it looks like one that hangs. */
   async freeze(): Promise<void> {
+    this.#frozen = true;
     await this.qmp('stop');
   }
 
   async continue(): Promise<void> {
+    this.#frozen = false;
     await resume(this.#connection);
+  }
+
+  /** Does something while the machine's time stands still; afterwards it goes on, unless a test has frozen it. */
+  async held<T>(work: () => Promise<T>): Promise<T> {
+    await this.qmp('stop');
+    try {
+      return await work();
+    } finally {
+      if (!this.#frozen) await resume(this.#connection);
+    }
   }
 
   /** Pulls the network cable of a card. */
