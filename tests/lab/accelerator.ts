@@ -14,14 +14,14 @@ const PROBE_SECONDS = 20;
 
 /**
  * QEMU arguments for an accelerator. Guests find virtualisation inside with both, so that a server in the lab runs its
- * desktops under KVM: with TCG through emulated SVM. The translator has no AVX, since it takes a vector instruction apart
- * into many small ones: WireGuard, whose ciphers choose their code by the CPU, is 1.5 times as quick with SSSE3
- * (docs/decisions.md).
+ * desktops under KVM: with TCG through emulated SVM. What is off costs the translator more than it gains
+ * (docs/decisions.md): AVX takes a vector instruction apart into many small ones; ERMS and FSRM make kernels copy by `rep
+ * movsb`, a byte at a time; SMAP splits each copy to and from a program; LA57 adds a level to each page walk.
  */
 export function acceleratorArguments(accelerator: Accelerator): string[] {
   return accelerator === 'kvm'
     ? ['-accel', 'kvm', '-cpu', 'host']
-    : ['-accel', 'tcg,thread=multi', '-cpu', 'max,svm=on,avx=off,avx2=off'];
+    : ['-accel', 'tcg,thread=multi', '-cpu', 'max,svm=on,avx=off,avx2=off,erms=off,fsrm=off,smap=off,la57=off'];
 }
 
 /**
