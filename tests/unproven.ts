@@ -4,9 +4,6 @@
  * sight and does not hide behind a red run. A test that passes on two runs leaves this list; nothing else is added.
  */
 export const UNPROVEN: ReadonlySet<string> = new Set([
-  // use: passed once with this desktop
-  'after the power cut the desktop starts again, with the disk that it had',
-  'log-out ends the session and its tunnel, and leads to the login screen',
   // move: passed twice, with a failure in between that was mended; what follows it is not tried when it fails
   'the PC holds it and loses power: after the next log-in it goes on from the disk of the PC',
   'log-out brings it back to the server; on return only what changed is copied',
