@@ -1,8 +1,8 @@
 /**
- * QEMU's translator may lose the global interrupt flag of a processor (SVM's GIF) when KVM runs inside: the processor then
- * sleeps for good, and sooner or later the whole machine waits for it. docs/decisions.md has what was seen. The lab gives
- * the flag back and says so. Where it cannot, no test can tell anything about our software any more: the lab ends at once
- * and says why.
+ * What QEMU's translator does to machines in which KVM runs; docs/decisions.md has what was seen. It may lose the global
+ * interrupt flag of a processor (SVM's GIF), which then sleeps for good: the lab gives the flag back and says so. And
+ * kernels crash, or spin for minutes, in places where real ones do not. No test can tell anything about our software after
+ * that: the lab ends at once and says why.
  */
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -39,6 +39,19 @@ export function sleptThrough(registers: string, lapic: string): number[] {
   return [...waiting.matchAll(/\d+/g)].map(Number).filter((vector) => vector >> 4 > Number.parseInt(priority, 16) >> 4);
 }
 
+/** Seconds of a soft lockup that no load explains any more; a kernel tells of one after 20 to 60. */
+const LOCKUP_SECONDS = 100;
+
+/** Pure: the line of a serial log that says that the kernel has crashed, or does not get on; undefined where none does. */
+export function crashIn(serial: string): string | undefined {
+  const panic = /Kernel panic - not syncing.*/.exec(serial);
+  if (panic) return panic[0].trim();
+  for (const [line, seconds] of serial.matchAll(/BUG: soft lockup - CPU#\d+ stuck for (\d+)s!.*/g)) {
+    if (Number(seconds) >= LOCKUP_SECONDS) return line.trim();
+  }
+  return undefined;
+}
+
 /** What was seen of a processor. */
 interface Look {
   index: number;
@@ -63,6 +76,8 @@ export async function watchForEmulatorFault(
         const fault = await consider(machine, seen, looks).catch(() => undefined);
         if (fault && !signal.aborted) onFault(fault);
       }
+      const crash = crashIn(await machine.serialText());
+      if (crash && !signal.aborted) onFault(`the kernel of ${machine.name} says: ${crash}`);
     }
   }
 }
@@ -79,16 +94,21 @@ async function consider(machine: Machine, seen: Look, looks: Map<string, number>
   if (inRow === 0 || inRow % LOOKS !== 0) return undefined;
   const mended = await giveFlagBack(machine, seen.index);
   if (!mended && inRow < FAULT_LOOKS) return undefined; // it may well be awake
-  await keep(machine, seen);
+  await keep(machine, [seen]);
   const sentence = `${name} sleeps through interrupts (${seen.vectors.join(', ')})`;
   if (!mended) return sentence;
   console.log(`# the emulator: ${sentence}: it has its interrupt flag again`);
   return undefined;
 }
 
-async function keep(machine: Machine, { registers, lapic }: Look): Promise<void> {
-  const path = join(machine.results, `${machine.name}.processor.txt`);
-  await appendFile(path, `${new Date().toISOString()}\n${registers}\n${lapic}\n`);
+/** Keeps what the processors of a machine are at, as `NAME.processors.txt`. */
+export async function keepProcessors(machine: Machine): Promise<void> {
+  await keep(machine, await look(machine));
+}
+
+async function keep(machine: Machine, looks: readonly Look[]): Promise<void> {
+  const texts = looks.map(({ registers, lapic }) => `${new Date().toISOString()}\n${registers}\n${lapic}\n`);
+  await appendFile(join(machine.results, `${machine.name}.processors.txt`), texts.join(''));
 }
 
 /**

@@ -108,7 +108,7 @@ chapter('a processor of the server that the emulator lets sleep for good is woke
   const { server, lab } = deployment;
   if (lab.accelerator !== 'tcg') return void t.comment('there is no emulator');
   await eventually('a processor sleeps, and has lost its interrupt flag', 60_000, () => makeEmulatorFault(server));
-  const seen = () => readFile(join(lab.results, `${server.name}.processor.txt`), 'utf8');
+  const seen = () => readFile(join(lab.results, `${server.name}.processors.txt`), 'utf8');
   await eventually('the lab has seen it', 60_000, async () => (await seen()).includes('HLT=1'));
   await deployment.flexdeploy(['user', 'list'], { timeoutMs: 60_000 });
 });

@@ -5,7 +5,7 @@ import { Cleanup } from '#common/cleanup.ts';
 import { messageOf } from '#common/errors.ts';
 import { type Accelerator, findAccelerator } from './accelerator.ts';
 import type { MachineOptions } from './command-line.ts';
-import { EMULATOR_FAULT, EMULATOR_FAULT_EXIT, watchForEmulatorFault } from './emulator-fault.ts';
+import { EMULATOR_FAULT, EMULATOR_FAULT_EXIT, keepProcessors, watchForEmulatorFault } from './emulator-fault.ts';
 import { Machine } from './machine.ts';
 import { widenReceiveBuffers } from './network.ts';
 
@@ -53,7 +53,7 @@ export class Lab {
     if (accelerator === 'tcg') {
       const watching = new AbortController();
       lab.cleanup.add('watching the emulator', async () => watching.abort());
-      void watchForEmulatorFault(lab, watching.signal, (sentence) => void onEmulatorFault(sentence));
+      void watchForEmulatorFault(lab, watching.signal, (sentence) => void lab.#onEmulatorFault(sentence));
     }
     return lab;
   }
@@ -71,16 +71,32 @@ export class Lab {
     return machine;
   }
 
-  /** Runs `work`; if it fails, every running machine's screen is kept as `NAME-failure.png`. */
+  /** Runs `work`; if it fails, the screen of every running machine is kept, and what its processors are at. */
   async keepingEvidence<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      for (const machine of this.#machines) {
-        if (machine.running) await machine.screenshot(`${machine.name}-failure`).catch(() => {});
-      }
+      await this.#keepEvidence();
       throw error;
     }
+  }
+
+  async #keepEvidence(): Promise<void> {
+    for (const machine of this.#machines.filter(({ running }) => running)) {
+      await machine.screenshot(`${machine.name}-failure`).catch(() => {});
+      await keepProcessors(machine).catch(() => {});
+    }
+  }
+
+  /** What the machines do from here on tells nothing: says that it can be tried again. */
+  async #onEmulatorFault(sentence: string): Promise<void> {
+    if (closing) return;
+    console.log(`${EMULATOR_FAULT}: ${sentence}`);
+    console.error(
+      'From here on the emulated machines tell nothing about FlexDeploy (docs/decisions.md). Run this again.',
+    );
+    await this.#keepEvidence();
+    await closeAllAndExit(EMULATOR_FAULT_EXIT);
   }
 
   /** Switches every machine off and removes their files. Results stay. */
@@ -97,14 +113,6 @@ let closing = false;
 /** Ctrl-C and the like: end as the signal would have. */
 async function onSignal(signal: NodeJS.Signals): Promise<void> {
   await closeAllAndExit(signal === 'SIGINT' ? 130 : signal === 'SIGTERM' ? 143 : 129);
-}
-
-/** What the machines do from here on tells nothing: say that it can be tried again. */
-async function onEmulatorFault(sentence: string): Promise<void> {
-  if (closing) return;
-  console.log(`${EMULATOR_FAULT}: ${sentence}`);
-  console.error('The machines stand still by a fault of the emulator (docs/decisions.md). Run this again.');
-  await closeAllAndExit(EMULATOR_FAULT_EXIT);
 }
 
 /** Takes everything down in order, once. */

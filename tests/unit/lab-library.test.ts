@@ -1,6 +1,6 @@
 import t from 'tap';
 import { commandLine, type MachineFiles } from '../lab/command-line.ts';
-import { sleptThrough } from '../lab/emulator-fault.ts';
+import { crashIn, sleptThrough } from '../lab/emulator-fault.ts';
 import { beginOfState, findFlags } from '../lab/interrupt-flag.ts';
 import { keysOfCharacter, keysOfChord } from '../lab/keyboard.ts';
 import { likeOnScreen } from '../lab/kiosk-walk.ts';
@@ -112,6 +112,19 @@ t.test('a processor that sleeps through interrupts is told from one that sleeps'
   t.same(sleptThrough(registers.replace('HLT=1', 'HLT=0'), lapic('39 ')), [], 'it is awake');
   t.same(sleptThrough(registers.replace('00000206', '00000006'), lapic('39 ')), [], 'it allows no interrupts');
   t.same(sleptThrough('', ''), []);
+});
+
+t.test('a kernel that has crashed is told by its serial log', async (t) => {
+  const lockup = (seconds: number) =>
+    `[  240.771103] watchdog: BUG: soft lockup - CPU#0 stuck for ${seconds}s! [gjs:423]\r\n`;
+  t.equal(crashIn(`flexdeploy: ready\n${lockup(22)}${lockup(99)}`), undefined, 'it may come through');
+  t.match(crashIn(lockup(22) + lockup(131)), /^BUG: soft lockup - CPU#0 stuck for 131s! \[gjs:423\]$/);
+  t.equal(
+    crashIn(
+      '[ 1154.351396] Kernel panic - not syncing: Fatal exception in interrupt\r\n[ 1154.36] Kernel Offset: 0x19\r\n',
+    ),
+    'Kernel panic - not syncing: Fatal exception in interrupt',
+  );
 });
 
 t.test('the flags of an emulated processor are found by its registers', async (t) => {
