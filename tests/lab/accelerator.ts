@@ -48,9 +48,19 @@ export async function findAccelerator(kernel: string): Promise<Accelerator> {
 
 /** The verdict holds for this boot of this machine with this QEMU. */
 async function probeKey(): Promise<string> {
-  const { stdout } = await run(['qemu-system-x86_64', '--version']);
   const bootId = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-  return `${bootId.trim()} ${stdout.split('\n')[0]}`;
+  return `${bootId.trim()} ${await qemuVersion()}`;
+}
+
+/** As QEMU says it: `QEMU emulator version 7.2.22 (Debian …)`. */
+async function qemuVersion(): Promise<string> {
+  const { stdout } = await run(['qemu-system-x86_64', '--version']);
+  return stdout.split('\n')[0] ?? '';
+}
+
+/** The first number of the version of the QEMU that runs here. */
+export async function qemuMajor(): Promise<number> {
+  return Number(/version (\d+)/.exec(await qemuVersion())?.[1]);
 }
 
 async function kvmBoots(kernel: string, folder: string): Promise<boolean> {

@@ -7,6 +7,7 @@ import type { BootConfig } from '#common/protocol/config.ts';
 import { run } from '#common/run.ts';
 import { client } from '../../builder/profiles/client.ts';
 import { cpioArchive } from '../../pxe-less-boot/cpio.ts';
+import { qemuMajor } from './accelerator.ts';
 import type { Disk, MachineFirmware, Nic } from './command-line.ts';
 import { IMAGES } from './images.ts';
 import { Lab } from './lab.ts';
@@ -18,23 +19,35 @@ const SERVER_BOOT_MS = 480_000;
 const ADMIN = { user: 'admin', password: 'correct horse 9' };
 
 /**
- * For the server's unit where every instruction is translated.
- * - The translator takes vector instructions apart: without SSSE3 (bit 41, OPENSSL_ia32cap(3)) OpenSSL takes plain code, and
- *   is 2 to 3 times as quick with SHA-256 and ChaCha20. AES keeps its own instructions, which are quicker.
- * - Under the emulated nested paging servers ended with "corrupted stack end" (docs/decisions.md). udev loads the module at
- *   about the same time, so it is waited for; while a desktop runs the module stays as it is.
+ * For the server's unit where every instruction is translated: the translator takes vector instructions apart. Without SSSE3
+ * (bit 41, OPENSSL_ia32cap(3)) OpenSSL takes plain code, and is 2 to 3 times as quick with SHA-256 and ChaCha20. AES keeps
+ * its own instructions, which are quicker.
  */
-const EMULATED_UNIT = [
+const PLAIN_CIPHERS = ['[Service]', 'Environment=OPENSSL_ia32cap=~0x20000000000', ''];
+/**
+ * Under the nested paging of QEMU 7 servers ended with "corrupted stack end"; under QEMU 10 desktops do not start without it
+ * (docs/decisions.md). udev loads the module at about the same time, so it is waited for; while a desktop runs the module
+ * stays as it is.
+ */
+const NO_NESTED_PAGING = [
   '[Service]',
-  'Environment=OPENSSL_ia32cap=~0x20000000000',
   'ExecStartPre=-+/usr/bin/udevadm settle --timeout=60',
   'ExecStartPre=-+/usr/sbin/modprobe -r kvm_amd',
   'ExecStartPre=-+/usr/sbin/modprobe kvm_amd npt=0',
   '',
 ];
-const FOR_EMULATION = { 'systemd.unit-dropin.flexdeploy-server.service~emulated': EMULATED_UNIT.join('\n') };
 /** Under an emulated SVM the kernel's khugepaged was seen to hang for ever, with all of the server (docs/decisions.md). */
-const NO_HUGE_PAGES = { 'tmpfiles.extra': 'w /sys/kernel/mm/transparent_hugepage/enabled - - - - never' };
+const NO_HUGE_PAGES = 'w /sys/kernel/mm/transparent_hugepage/enabled - - - - never';
+
+/** Credentials of a server whose every instruction is translated. */
+async function forEmulation(): Promise<Record<string, string>> {
+  const dropIn = (name: string) => `systemd.unit-dropin.flexdeploy-server.service~${name}`;
+  return {
+    'tmpfiles.extra': NO_HUGE_PAGES,
+    [dropIn('ciphers')]: PLAIN_CIPHERS.join('\n'),
+    ...((await qemuMajor()) < 8 && { [dropIn('paging')]: NO_NESTED_PAGING.join('\n') }),
+  };
+}
 
 export interface PcOptions {
   /** How it starts: `kernel` without firmware and boot loader, which is quickest. */
@@ -102,7 +115,7 @@ export class Deployment {
         ],
         credentials: {
           'flexdeploy.server.json': JSON.stringify({ tunnelPort }),
-          ...(lab.accelerator === 'tcg' && { ...FOR_EMULATION, ...NO_HUGE_PAGES }),
+          ...(lab.accelerator === 'tcg' && (await forEmulation())),
         },
       });
       return new Deployment(lab, server, port, options.network);
