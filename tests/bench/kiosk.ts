@@ -14,7 +14,10 @@ import type { Bench } from './bench.ts';
 import { type Figure, median } from './figure.ts';
 import { plainLiveIso } from './plain-live.ts';
 
+/** Milliseconds for a PC, and for a desktop that starts while it is waited for. */
 const BOOT_MS = 15 * 60_000;
+/** Milliseconds for the picture of a desktop that has started. */
+const FRAME_MS = 120_000;
 const MEMORY_MIB = 2048;
 const PERSON = { user: 'ana', password: 'flexdeploy', desktop: 'ana-desk' };
 
@@ -149,7 +152,7 @@ async function measureFrames(
     await pc.start();
     await waitForLogin(pc, BOOT_MS);
     await logIn(pc, PERSON);
-    await openOnce(pc);
+    await openOnce(pc, BOOT_MS);
     const opened: number[] = [];
     for (let run = 1; run <= runs; run++) {
       opened.push(await openOnce(pc));
@@ -163,13 +166,13 @@ async function measureFrames(
 }
 
 /** Seconds from the Enter key, which opens the desktop in focus, to its first frame; then back to the list. */
-async function openOnce(pc: Machine): Promise<number> {
+async function openOnce(pc: Machine, withinMs = FRAME_MS): Promise<number> {
   const frames = async () => [...(await pc.serialText()).matchAll(/flexdeploy: first-frame/g)].length;
   const before = await frames();
   const opened = performance.now();
   await pc.display.press('enter'); // the desktop has the focus
   for (; (await frames()) === before; await sleep(50)) {
-    if (performance.now() - opened > 120_000) throw await pc.failure('shows no frame of the desktop');
+    if (performance.now() - opened > withinMs) throw await pc.failure('shows no frame of the desktop');
   }
   const seconds = (performance.now() - opened) / 1000;
   await waitForDesktop(pc);
