@@ -4,7 +4,7 @@
  * sight and does not hide behind a red run. A test that passes on two runs leaves this list; nothing else is added.
  */
 export const UNPROVEN: ReadonlySet<string> = new Set([
-  'a processor of the server that the emulator lets sleep for good is woken by the lab', // never run yet
+  'a processor of the server that the emulator lets sleep for good is woken by the lab', // passed once
   // move: passed twice, with a failure in between that was mended; what follows it is not tried when it fails
   'the PC holds it and loses power: after the next log-in it goes on from the disk of the PC',
   'log-out brings it back to the server; on return only what changed is copied',
