@@ -53,8 +53,8 @@ function randomPassword(): string {
 }
 
 /**
- * Lets viewers in for the next `seconds` seconds with the password that is returned. Call {@link revokeTicket} once before the first
- * ticket: QEMU's default is "never expires", so a password set before its time limit could stay for ever if we died
+ * Lets viewers in for the next `seconds` seconds with the password that is returned. Call {@link revokeTicket} once before
+ * the first ticket: QEMU's default is "never expires", so a password set before its time limit could stay for ever if we died
  * between the two commands. After `expire_password now` the order is safe: the password counts only with a time limit.
  * Viewers that are connected stay.
  */
