@@ -180,10 +180,16 @@ export class HostedMachine {
     this.#sending = sending;
     this.#setState({ kind: 'migrating' });
     try {
-      return await sendMachine(qmp, { ...options, signal, onProgress: (p) => this.#options.onProgress?.(p) });
-    } finally {
+      const sent = await sendMachine(qmp, { ...options, signal, onProgress: (p) => this.#options.onProgress?.(p) });
+      // The desktop stands still until this answer is heard: QEMU is not asked again for what it has just told.
+      if (this.#qmp === qmp) this.#setState({ kind: 'sent' });
+      return sent;
+    } catch (error) {
       this.#sending = undefined;
       if (this.#qmp === qmp) await this.#look(qmp);
+      throw error;
+    } finally {
+      this.#sending = undefined;
     }
   }
 
