@@ -8,7 +8,7 @@ export const UNPROVEN: ReadonlySet<string> = new Set([
   // move: passed twice, with a failure in between that was mended; what follows it is not tried when it fails
   'the PC holds it and loses power: after the next log-in it goes on from the disk of the PC',
   'log-out brings it back to the server; on return only what changed is copied',
-  'nobody would have noticed a pause in any move', // was a part of the moves, and kept the rest from being tried
+  'the clock of the desktop showed no long pause in any move', // was a part of the moves, and kept the rest from being tried
   'random faults while it is attached, moved and left: nothing that was written is lost', // never run yet
 ]);
 

@@ -60,16 +60,17 @@ export class ProbeListener {
   }
 
   /**
-   * The longest pause between two records that were both heard since then: seconds of the desktop's clock. A few that were
-   * lost in between only make it look longer.
+   * The longest pause between two records that were both heard since then: `own` by the desktop's clock, which stands still
+   * while its machine does, `heard` by this machine's. Seconds. A few that were lost in between only make it look longer.
    */
-  longestGap(since = 0): number {
-    let longest = 0;
+  longestGap(since = 0): { own: number; heard: number } {
+    const longest = { own: 0, heard: 0 };
     for (const [i, now] of this.told.entries()) {
       const before = this.told[i - 1];
       if (!before || before.heardAt < since || before.boot !== now.boot) continue;
       if (now.number - before.number > MOST_LOST) continue; // the network was cut
-      longest = Math.max(longest, now.uptime - before.uptime);
+      longest.own = Math.max(longest.own, now.uptime - before.uptime);
+      longest.heard = Math.max(longest.heard, (now.heardAt - before.heardAt) / 1000);
     }
     return longest;
   }
