@@ -9,8 +9,14 @@ import { UserError } from '#common/errors.ts';
 import type { MigrationProgress, MigrationResult } from '#common/protocol/host-link.ts';
 import { queryStatus, resume } from './commands.ts';
 import { QmpClosedError, type QmpConnection } from './connection.ts';
+import { type Facts, nextStage, parametersOf, type Stage } from './switchover.ts';
 
-const Ram = Type.Object({ total: Type.Number(), remaining: Type.Number(), transferred: Type.Number() });
+const Ram = Type.Object({
+  total: Type.Number(),
+  remaining: Type.Number(),
+  transferred: Type.Number(),
+  'dirty-sync-count': Type.Optional(Type.Integer()),
+});
 const MigrationInfo = Type.Object({
   /** QAPI MigrationStatus; none before the first migration. */
   status: Type.Optional(Type.String()),
@@ -37,6 +43,8 @@ const NO_LIMIT = 16 * 1024 ** 3;
  * QEMU's own (20, 10), written down since the downtime of a move depends on them.
  */
 const THROTTLE = { 'cpu-throttle-initial': 20, 'cpu-throttle-increment': 10 } as const;
+
+const FIRST_STAGE: Stage = { kind: 'bulk' };
 
 /** Milliseconds between two looks at the progress: QEMU tells states by itself, numbers only when asked. */
 const LOOK_EVERY = 500;
@@ -65,11 +73,7 @@ export interface SendOptions {
 export async function sendMachine(qmp: QmpConnection, options: SendOptions): Promise<MigrationResult> {
   options.signal?.throwIfAborted();
   await setCapabilities(qmp);
-  await qmp.execute('migrate-set-parameters', {
-    'max-bandwidth': options.bandwidthKiBps === undefined ? NO_LIMIT : options.bandwidthKiBps * 1024,
-    'downtime-limit': options.downtimeMs,
-    ...THROTTLE,
-  });
+  await qmp.execute('migrate-set-parameters', { ...parametersOf(FIRST_STAGE, limitsOf(options)), ...THROTTLE });
   options.signal?.throwIfAborted();
   await qmp.execute('migrate', { uri: uriOf(options) });
   const cancel = () => void cancelSending(qmp).catch(() => {});
@@ -108,14 +112,18 @@ async function setCapabilities(qmp: QmpConnection): Promise<void> {
 }
 
 /** Follows a migration to its end, by events and by looking. */
-async function watch(qmp: QmpConnection, { onProgress, signal }: SendOptions): Promise<MigrationResult> {
+async function watch(qmp: QmpConnection, options: SendOptions): Promise<MigrationResult> {
+  const { onProgress, signal } = options;
   let wake = () => {};
   let throttlePercent = 0;
+  let stage = FIRST_STAGE;
   const deaf = qmp.onEvent((event) => {
-    if (event.name === 'MIGRATION') wake();
+    // Held back, QEMU passes over what remains again and again.
+    if (event.name === 'MIGRATION' || (event.name === 'MIGRATION_PASS' && stage.kind === 'bulk')) wake();
   });
   try {
     for (;;) {
+      const woken = new Promise<void>((resolve) => (wake = resolve));
       const info = await query(qmp);
       onProgress(progressOf(info));
       throttlePercent = Math.max(throttlePercent, info['cpu-throttle-percentage'] ?? 0);
@@ -134,11 +142,25 @@ async function watch(qmp: QmpConnection, { onProgress, signal }: SendOptions): P
         case 'cancelled':
           throw signal?.reason instanceof Error ? signal.reason : new UserError('moving the desktop was cancelled');
       }
-      await Promise.race([sleep(LOOK_EVERY), new Promise<void>((resolve) => (wake = resolve))]);
+      const next = info.status === 'active' ? nextStage(stage, factsOf(info)) : stage;
+      if (next !== stage) await qmp.execute('migrate-set-parameters', parametersOf(next, limitsOf(options)));
+      stage = next;
+      const wait = stage.kind === 'draining' ? Math.min(LOOK_EVERY, stage.until - performance.now()) : LOOK_EVERY;
+      await Promise.race([sleep(wait), woken]);
     }
   } finally {
     deaf();
   }
+}
+
+function limitsOf({ bandwidthKiBps, downtimeMs }: SendOptions): { most: number; downtimeMs: number } {
+  return { most: bandwidthKiBps === undefined ? NO_LIMIT : bandwidthKiBps * 1024, downtimeMs };
+}
+
+function factsOf(info: MigrationInfo): Facts {
+  const { transferred = 0, remaining = 0, 'dirty-sync-count': passes = 0 } = info.ram ?? {};
+  const sinceStart = info['total-time'] ?? 0;
+  return { now: performance.now(), sinceStart, transferredBytes: transferred, remainingBytes: remaining, passes };
 }
 
 /** After a failure QEMU lets the machine go on by itself; where it has stopped too far for that, it is told to. */
