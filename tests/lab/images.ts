@@ -19,11 +19,11 @@ export const IMAGES = {
 
 /** What each image is made of: a change there makes it old. */
 const SOURCES: Record<string, string> = {
-  client: '{builder,pxe-less-boot,client-runtime,common,image-overlay/{common,client}}/**',
-  server: '{builder,server,common,image-overlay/{common,server,server-appliance}}/**',
-  probe: '{builder/{profiles/probe.ts,disk-*,root-layer.ts},image-overlay/{common,probe}}/**',
+  client: '{builder,pxe-less-boot,client-runtime,common,image-overlay/client}/**',
+  server: '{builder,server,common,image-overlay/{server,server-appliance}}/**',
+  probe: '{builder/{profiles/probe.ts,disk-*,root-layer.ts},image-overlay/probe}/**',
   desktop:
-    '{builder/{profiles/desktop.ts,agent-*,disk-*,root-layer.ts},guest-agent,common/{agent,gjs,page,protocol},image-overlay/{common,desktop,agent}}/**',
+    '{builder/{profiles/desktop.ts,agent-*,disk-*,root-layer.ts},guest-agent,common/{agent,gjs,page,protocol},image-overlay/{desktop,agent}}/**',
 };
 
 /**
