@@ -41,6 +41,12 @@ const LONGEST_CLOSING = 10_000;
 const SLOWEST = 64 * 1024;
 /** QEMU's unit is a millisecond; this one holds it back until nothing at all remains. */
 const HELD_BACK_MS = 1;
+/**
+ * Percent of what was sent in a pass; QEMU slows a desktop down that wrote more meanwhile. Its own, and one for passes that
+ * go on only because QEMU is held back, each of which sends what was written during the one before.
+ */
+const TOO_FAST = 50;
+const TOO_FAST_WHILE_DRAINING = 100;
 
 /** Pure: the stage that follows, or the same object. */
 export function nextStage(stage: Stage, facts: Facts): Stage {
@@ -67,8 +73,11 @@ export function nextStage(stage: Stage, facts: Facts): Stage {
  */
 export function parametersOf(stage: Stage, { most, downtimeMs }: { most: number; downtimeMs: number }) {
   const held = stage.kind === 'bulk' || stage.kind === 'draining';
+  // QEMU reckons with the pace of this stage, but sends the last pages as fast as it goes.
+  const planned = stage.kind === 'closing' ? Math.round(downtimeMs / DRAIN_SHARE) : downtimeMs;
   return {
     'max-bandwidth': 'bytesPerSecond' in stage ? Math.min(most, stage.bytesPerSecond) : most,
-    'downtime-limit': held ? HELD_BACK_MS : downtimeMs,
+    'downtime-limit': held ? HELD_BACK_MS : planned,
+    'throttle-trigger-threshold': stage.kind === 'draining' ? TOO_FAST_WHILE_DRAINING : TOO_FAST,
   };
 }

@@ -25,7 +25,7 @@ const ADMIN = { user: 'admin', password: 'correct horse 9' };
  */
 const PLAIN_CIPHERS = ['[Service]', 'Environment=OPENSSL_ia32cap=~0x20000000000', ''];
 /**
- * Under the nested paging of QEMU 7 servers ended with "corrupted stack end"; under QEMU 10 desktops do not start without it
+ * Under nested paging servers end with "corrupted stack end" now and then; under QEMU 10 desktops do not start without it
  * (docs/decisions.md). udev loads the module at about the same time, so it is waited for; while a desktop runs the module
  * stays as it is.
  */
