@@ -9,6 +9,8 @@ import { ProbeListener } from '../probe.ts';
 
 export const PERSON = { user: 'ana', password: 'flexdeploy' };
 export const DESKTOP = 'probe-desk';
+/** Milliseconds between two questions to the server: each takes an emulated processor about 40. */
+const ASK_EVERY = 2_000;
 /** A server, a PC with a disk, and a desktop that writes and tells what it wrote. */
 export class World {
   readonly deployment: Deployment;
@@ -106,7 +108,7 @@ export class World {
       last = await this.desktop();
       return isSo(last);
     };
-    await eventually(`the desktop is ${what}`, withinMs, so).catch((error) => {
+    await eventually(`the desktop is ${what}`, withinMs, so, ASK_EVERY).catch((error) => {
       throw new Error(`${error.message}: ${JSON.stringify(last)}`);
     });
     return last as Desktop;
