@@ -5,7 +5,7 @@
  */
 export const UNPROVEN: ReadonlySet<string> = new Set([
   'a processor of the server that the emulator lets sleep for good is woken by the lab', // passed once
-  // move: passed twice, with a failure in between that was mended; what follows it is not tried when it fails
+  // move: passed three times, with a failure in between that was mended; an emulated PC's desktops reset themselves at times
   'the PC holds it and loses power: after the next log-in it goes on from the disk of the PC',
   'log-out brings it back to the server; on return only what changed is copied',
   'the clock of the desktop showed no long pause in any move', // was a part of the moves, and kept the rest from being tried
