@@ -179,17 +179,15 @@ export class HostedMachine {
     const signal = options.signal ? AbortSignal.any([options.signal, sending.signal]) : sending.signal;
     this.#sending = sending;
     this.#setState({ kind: 'migrating' });
+    let sent: MigrationResult | undefined;
     try {
-      const sent = await sendMachine(qmp, { ...options, signal, onProgress: (p) => this.#options.onProgress?.(p) });
-      // The desktop stands still until this answer is heard: QEMU is not asked again for what it has just told.
-      if (this.#qmp === qmp) this.#setState({ kind: 'sent' });
+      sent = await sendMachine(qmp, { ...options, signal, onProgress: (p) => this.#options.onProgress?.(p) });
       return sent;
-    } catch (error) {
-      this.#sending = undefined;
-      if (this.#qmp === qmp) await this.#look(qmp);
-      throw error;
     } finally {
       this.#sending = undefined;
+      // The desktop stands still until the answer is heard: QEMU is not asked again for what it has just told.
+      if (sent && this.#qmp === qmp) this.#setState({ kind: 'sent' });
+      else if (this.#qmp === qmp) await this.#look(qmp);
     }
   }
 

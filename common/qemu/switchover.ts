@@ -23,8 +23,7 @@ export interface Facts {
  */
 export type Stage =
   | { kind: 'bulk' }
-  | { kind: 'draining'; until: number; bytesPerSecond: number }
-  | { kind: 'closing'; until: number; bytesPerSecond: number }
+  | { kind: 'draining' | 'closing'; until: number; bytesPerSecond: number }
   | { kind: 'open' };
 
 /** Bytes that a socket takes beyond what the link carries: the most that Linux lets it (`net.ipv4.tcp_wmem`). */
@@ -33,7 +32,7 @@ const QUEUE = 4 * 1024 ** 2;
 const NEAR_SECONDS = 2;
 /** Share of the speed so far at which the queue drains. */
 const DRAIN_SHARE = 0.7;
-/** Milliseconds. A queue that needs longer is on a link where a second does not matter any more. */
+/** Milliseconds. On a link below 2.8 MB a second a part of the queue is left then. */
 const LONGEST_DRAIN = 5_000;
 /** Milliseconds after which a desktop that writes too fast for the slower pace gets all of the link again. */
 const LONGEST_CLOSING = 10_000;
@@ -72,12 +71,20 @@ export function nextStage(stage: Stage, facts: Facts): Stage {
  * @param most bytes a second that it may send at all
  */
 export function parametersOf(stage: Stage, { most, downtimeMs }: { most: number; downtimeMs: number }) {
-  const held = stage.kind === 'bulk' || stage.kind === 'draining';
-  // QEMU reckons with the pace of this stage, but sends the last pages as fast as it goes.
-  const planned = stage.kind === 'closing' ? Math.round(downtimeMs / DRAIN_SHARE) : downtimeMs;
-  return {
-    'max-bandwidth': 'bytesPerSecond' in stage ? Math.min(most, stage.bytesPerSecond) : most,
-    'downtime-limit': held ? HELD_BACK_MS : planned,
-    'throttle-trigger-threshold': stage.kind === 'draining' ? TOO_FAST_WHILE_DRAINING : TOO_FAST,
-  };
+  const parameters = (bytesPerSecond: number, standsStillMs: number, tooFast = TOO_FAST) => ({
+    'max-bandwidth': Math.min(most, bytesPerSecond),
+    'downtime-limit': standsStillMs,
+    'throttle-trigger-threshold': tooFast,
+  });
+  switch (stage.kind) {
+    case 'bulk':
+      return parameters(most, HELD_BACK_MS);
+    case 'draining':
+      return parameters(stage.bytesPerSecond, HELD_BACK_MS, TOO_FAST_WHILE_DRAINING);
+    case 'closing':
+      // QEMU reckons with the pace of this stage, but sends the last pages as fast as it goes.
+      return parameters(stage.bytesPerSecond, Math.round(downtimeMs / DRAIN_SHARE));
+    case 'open':
+      return parameters(most, downtimeMs);
+  }
 }

@@ -11,6 +11,7 @@ export const PERSON = { user: 'ana', password: 'flexdeploy' };
 export const DESKTOP = 'probe-desk';
 /** Milliseconds between two questions to the server: each takes an emulated processor about 40. */
 const ASK_EVERY = 2_000;
+
 /** A server, a PC with a disk, and a desktop that writes and tells what it wrote. */
 export class World {
   readonly deployment: Deployment;
