@@ -149,12 +149,12 @@ function cardCases(desktops: Desktops): Record<string, Case> {
   };
 }
 
+export function moving(percent: number, phase: 'copyingMemory' | 'switchingOver', to: 'pc' | 'server'): Desktop {
+  const move = { to, since: iso, phase, percent };
+  return copying({ kind: 'inSync' }, { move, ...(to === 'server' && { holder: held(HERE) }) });
+}
+
 function moveCases(desktops: Desktops): Record<string, Case> {
-  const moving = (percent: number, phase: 'copyingMemory' | 'switchingOver', to: 'pc' | 'server') =>
-    copying(
-      { kind: 'inSync' },
-      { move: { to, since: iso, phase, percent }, ...(to === 'server' && { holder: held(HERE) }) },
-    );
   return {
     'move-here': {
       screen: desktops([moving(63, 'copyingMemory', 'pc'), OFF]),

@@ -1,6 +1,6 @@
 /** Keeping a copy on the PC, moving, leaving: what a person does at the kiosk, and what the runtime gets to hear. */
 import t from 'tap';
-import { DISKS } from './copy-states.ts';
+import { DISKS, moving } from './copy-states.ts';
 import { RUNNING } from './desktops.ts';
 import { focused, openKiosk, picture, settled } from './kiosk-page.ts';
 import { CASES, kioskState, stateOf } from './kiosk-states.ts';
@@ -163,6 +163,23 @@ await t.test('leaving with a desktop on the PC', async (t) => {
   t.same(await runtime.nextCommand(), { do: 'retryNow' });
   await page.getByRole('button', { name: 'Shut down and turn off' }).click();
   t.same(await runtime.nextCommand(), { do: 'leaveAnyway' });
+});
+
+await t.test('of states that come faster than frames only the newest is drawn', async (t) => {
+  await fresh('move-here');
+  await page.evaluate(() => {
+    const html = document.documentElement;
+    html.dataset.drawn = '0';
+    const count = () => (html.dataset.drawn = String(Number(html.dataset.drawn) + 1));
+    new MutationObserver(count).observe(document.body, { subtree: true, characterData: true });
+  });
+  for (let percent = 1; percent < 100; percent++) {
+    const desktops = [moving(percent, 'copyingMemory', 'pc')];
+    runtime.push(kioskState({ kind: 'desktops', userName: 'Ana', desktops, offers: {} }));
+  }
+  await page.getByText('Copying what is open, 99%').waitFor();
+  const drawn = Number(await page.evaluate(() => document.documentElement.dataset.drawn));
+  t.ok(drawn >= 1 && drawn < 50, 'most of 99 states were never drawn', { drawn });
 });
 
 await t.test('a dark screen is shown when the person wants it; the server is away and the desktop here', async (t) => {

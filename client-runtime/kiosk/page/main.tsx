@@ -15,23 +15,39 @@ let state: KioskState | undefined;
 let connected = true;
 let graceTimer: ReturnType<typeof setTimeout> | undefined;
 
-const draw = () => render(<App state={state} connected={connected} send={connection.send} />, root);
+let frame = 0;
+
+const draw = () => {
+  cancelAnimationFrame(frame);
+  frame = 0;
+  render(<App state={state} connected={connected} send={connection.send} />, root);
+};
+
+/**
+ * At the next frame, if there are any: a PC that draws more slowly than states come shows the newest, and is not minutes
+ * behind. A page that nobody sees has no frames, and costs nothing to draw.
+ */
+const drawSoon = () => {
+  if (document.hidden) draw();
+  else frame ||= requestAnimationFrame(draw);
+};
+document.addEventListener('visibilitychange', draw);
 
 const connection = connect(new URL('/kiosk', location.href.replace(/^http/, 'ws')).href, {
   onState(next) {
     state = next;
-    draw();
+    drawSoon();
   },
   onConnected(now) {
     clearTimeout(graceTimer);
     graceTimer = undefined;
     if (now) {
       connected = true;
-      draw();
+      drawSoon();
     } else if (connected) {
       graceTimer = setTimeout(() => {
         connected = false;
-        draw();
+        drawSoon();
       }, GRACE_MS);
     }
   },
