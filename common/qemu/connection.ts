@@ -16,6 +16,7 @@ const TIME_LIMITS: Record<string, number> = {
   migrate: 60_000,
   'query-migrate': 60_000,
   'query-status': 60_000,
+  stop: 60_000,
 };
 const USUAL_TIME_LIMIT = 10_000;
 

@@ -71,3 +71,20 @@ t.test('a run that is killed takes its machines with it; its files go with the n
   t.notOk(await isThere(folder), 'the next lab did');
   await lab.close();
 });
+
+t.test('a machine whose QEMU answers too late while it is held goes on', { timeout: 0 }, async (t) => {
+  const lab = await Lab.open('held-late', { kernel: IMAGES.clientKernel(false) });
+  t.teardown(() => lab.close());
+  const machine = await lab.machine('pc', { memoryMiB: 64 });
+  await machine.start();
+  const late = machine.held(async () => {
+    process.kill(machine.pid, 'SIGSTOP');
+    try {
+      return await machine.qmp('query-name');
+    } finally {
+      process.kill(machine.pid, 'SIGCONT');
+    }
+  });
+  await t.rejects(late, /no answer to query-name/);
+  t.match(await machine.qmp('query-status'), { running: true });
+});

@@ -7,6 +7,7 @@
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '#common/errors.ts';
 import { setInterruptFlag } from './interrupt-flag.ts';
 import type { Lab } from './lab.ts';
 import type { Machine } from './machine.ts';
@@ -62,32 +63,52 @@ interface Look {
   lapic: string;
 }
 
-/** Looks after the machines of a lab until `signal`; calls `onFault` with a sentence where it cannot help. */
+/** Looks after the machines of a lab until `signal`, or until it cannot help: then it calls `onFault` with a sentence. */
 export async function watchForEmulatorFault(
   lab: Lab,
   signal: AbortSignal,
   onFault: (sentence: string) => void,
 ): Promise<void> {
-  const looks = new Map<string, number>();
+  const seen: Memory = { looks: new Map(), failures: new Map() };
   while (!signal.aborted) {
     await sleep(LOOK_EVERY_MS, undefined, { signal, ref: false }).catch(() => {});
     for (const machine of lab.machines.filter(({ running }) => running)) {
-      for (const seen of await look(machine).catch(() => [])) {
-        const fault = await consider(machine, seen, looks).catch(() => undefined);
-        if (fault && !signal.aborted) onFault(fault);
-      }
-      const crash = crashIn(await machine.serialText());
-      if (crash && !signal.aborted) onFault(`the kernel of ${machine.name} says: ${crash}`);
+      const fault = await faultOf(machine, seen);
+      if (signal.aborted) return;
+      if (fault) return onFault(fault);
     }
   }
 }
 
-/**
- * Mends what was seen of a processor, if it is the fault.
- * @param looks in a row at which a processor slept through interrupts, by its name
- * @returns a sentence, if it is beyond help
- */
-async function consider(machine: Machine, seen: Look, looks: Map<string, number>): Promise<string | undefined> {
+/** What the looks before have found. */
+interface Memory {
+  /** In a row at which a processor slept through interrupts, by its name. */
+  looks: Map<string, number>;
+  /** In a row that QEMU did not answer. */
+  failures: Map<Machine, number>;
+}
+
+/** Looks once, and helps where it can. @returns a sentence, if a machine is beyond help */
+async function faultOf(machine: Machine, { looks, failures }: Memory): Promise<string | undefined> {
+  const crash = crashIn(await machine.serialText());
+  if (crash) return `the kernel of ${machine.name} says: ${crash}`;
+  try {
+    for (const seen of await look(machine)) {
+      const fault = await consider(machine, seen, looks);
+      if (fault) return fault;
+    }
+    failures.delete(machine);
+  } catch (error) {
+    // Of one that was switched off meanwhile nothing is expected.
+    const inRow = machine.running ? (failures.get(machine) ?? 0) + 1 : 0;
+    failures.set(machine, inRow);
+    if (inRow >= LOOKS) return `the QEMU of ${machine.name} cannot be asked: ${messageOf(error)}`;
+  }
+  return undefined;
+}
+
+/** Mends what was seen of a processor, if it is the fault. @returns a sentence, if it is beyond help */
+async function consider(machine: Machine, seen: Look, looks: Memory['looks']): Promise<string | undefined> {
   const name = `processor ${seen.index} of ${machine.name}`;
   const inRow = seen.vectors.length > 0 ? (looks.get(name) ?? 0) + 1 : 0;
   looks.set(name, inRow);

@@ -10,6 +10,9 @@ import { Display } from './display.ts';
 import { GuestShell, type ShellResult } from './guest-shell.ts';
 import type { Lab } from './lab.ts';
 
+/** Milliseconds in which a QEMU that has just been started, or is busy, takes a connection. */
+const CONNECT_MS = 30_000;
+
 /** A PC or a server in QEMU. What it needs on disk is in the lab's folder; what one looks at, in the lab's results. */
 export class Machine {
   readonly name: string;
@@ -19,7 +22,7 @@ export class Machine {
   /** Screen, keyboard and mouse. */
   readonly display: Display;
   #process: LongProcess | undefined;
-  #qmp: QmpConnection | undefined;
+  #qmp: Promise<QmpConnection> | undefined;
   #shell: GuestShell | undefined;
   #frozen = false;
   /** Characters of the serial log that belong to earlier starts. */
@@ -81,32 +84,46 @@ export class Machine {
     const argv = commandLine(this.name, this.#options, this.#files, this.#lab.accelerator);
     const qemu = await startProcess(argv, { logFile: join(this.#lab.results, `${this.name}.qemu.log`) });
     this.#process = qemu;
-    const ended = new AbortController();
-    void qemu.exited.then(() => ended.abort());
-    try {
-      this.#qmp = await QmpConnection.connect(this.#files.qmp, { timeoutMs: 15_000, signal: ended.signal });
-    } catch (error) {
-      throw qemu.running ? error : await qemu.failure();
-    }
+    await this.#connection();
   }
 
   /** One QMP command. */
   async qmp(command: string, args: Record<string, unknown> = {}): Promise<unknown> {
-    return this.#connection.execute(command, args);
+    return (await this.#connection()).execute(command, args);
   }
 
-  get #connection(): QmpConnection {
-    if (!this.#qmp || !this.running) throw new Error(`${this.name} is off`);
+  /** To QEMU; anew where the last one has ended, which it does when an answer comes too late. */
+  #connection(): Promise<QmpConnection> {
+    this.#qmp ??= this.#connect();
     return this.#qmp;
+  }
+
+  async #connect(): Promise<QmpConnection> {
+    const qemu = this.#process;
+    if (!qemu?.running) throw new Error(`${this.name} is off`);
+    const ended = new AbortController();
+    void qemu.exited.then(() => ended.abort());
+    try {
+      const qmp = await QmpConnection.connect(this.#files.qmp, { timeoutMs: CONNECT_MS, signal: ended.signal });
+      void qmp.closed.then(() => this.#forget(qemu));
+      return qmp;
+    } catch (error) {
+      this.#forget(qemu);
+      throw qemu.running ? error : await qemu.failure();
+    }
+  }
+
+  /** The connection to that QEMU has ended, unless there is another QEMU already. */
+  #forget(qemu: LongProcess): void {
+    if (this.#process === qemu) this.#qmp = undefined;
   }
 
   /** The machine loses power, now. Its disks hold what the guest had flushed, and perhaps more. Fine when it is off. */
   async powerCut(): Promise<void> {
     this.#process?.kill('SIGKILL');
     await this.#process?.exited;
-    this.#qmp?.close();
-    this.#shell?.close();
     this.#qmp = undefined;
+    this.#shell?.close();
     this.#shell = undefined;
   }
 
@@ -130,7 +147,7 @@ export class Machine {
 
   /** The power button, pressed shortly (ACPI). */
   async powerButton(): Promise<void> {
-    await pressPowerButton(this.#connection);
+    await pressPowerButton(await this.#connection());
   }
 
   /** Stops the machine's time: from outside it looks like one that hangs. */
@@ -141,16 +158,19 @@ export class Machine {
 
   async continue(): Promise<void> {
     this.#frozen = false;
-    await resume(this.#connection);
+    await resume(await this.#connection());
   }
 
-  /** Does something while the machine's time stands still; afterwards it goes on, unless a test has frozen it. */
+  /**
+   * Does something while the machine's time stands still; afterwards it goes on, unless a test has frozen it. Also where
+   * QEMU answered too late that it has stopped.
+   */
   async held<T>(work: () => Promise<T>): Promise<T> {
-    await this.qmp('stop');
     try {
+      await this.qmp('stop');
       return await work();
     } finally {
-      if (!this.#frozen) await resume(this.#connection);
+      if (!this.#frozen) await resume(await this.#connection());
     }
   }
 
