@@ -88,7 +88,7 @@ export class Attachments {
     for (const id of await this.store.ids()) (await this.#pair(id))?.kick();
   }
 
-  /** `listener` is called when something that people see of a desktop has changed; about twice a second at most. */
+  /** `listener` is called when something that people see of a desktop has changed; about once a second at most. */
   onChange(listener: (id: string) => void): void {
     this.#listeners.add(listener);
   }

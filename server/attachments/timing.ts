@@ -7,7 +7,7 @@ export interface Timing {
   retryMs: readonly number[];
   /** Until two ends that refused each other try again. */
   reconnectMs: number;
-  /** Progress is told this often; what a person waits for is told at once. */
+  /** Progress is told this often; what a person waits for is told at once. To be told costs a slow PC as much as drawing it. */
   tellEveryMs: number;
   /** Without its PC for this long, a desktop may be started on the server, if everything is there: a cable may be out for a moment. */
   lostAfterMs: number;
@@ -20,7 +20,7 @@ export interface Timing {
 export const TIMING: Timing = {
   retryMs: [3_000, 10_000, 30_000, 60_000],
   reconnectMs: 10_000,
-  tellEveryMs: 500,
+  tellEveryMs: 1_000,
   lostAfterMs: 30_000,
   readyMs: 15_000,
   move: MOVE_LIMITS,
