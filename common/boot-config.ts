@@ -4,7 +4,8 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { isIPv4 } from 'node:net';
-import { Ajv } from 'ajv';
+import type { TSchema } from 'typebox';
+import { Value } from 'typebox/value';
 import { readJsonText } from './json-text.ts';
 import { BOOT_CONFIG_MAX_BYTES, BootConfig } from './protocol/config.ts';
 
@@ -34,9 +35,6 @@ interface Schema {
 }
 
 const WHOLE_FILE = `JSON text such as {"server": "desktops.example.org"}, at most ${BOOT_CONFIG_MAX_BYTES / 1024} KiB`;
-
-const ajv = new Ajv({ strict: false });
-ajv.addFormat('ipv4', isIPv4);
 
 /** Rules that a pattern cannot say. They get a value that matches its schema, and return what is wrong with it. */
 const FURTHER_RULES: Record<string, (value: string) => string | undefined> = {
@@ -82,9 +80,8 @@ export function parseBootConfig(text: string): ParsedBootConfig {
 function keep(schema: Schema, value: unknown, key: string, problems: BootConfigProblem[]): unknown {
   if (schema.anyOf?.some((s) => s.properties)) return keepVariant(schema, value, key, problems);
   if (schema.properties) return keepObject(schema, value, key, problems);
-  const validate = ajv.compile(schema);
   const allowed = schema.description ?? 'see the documentation';
-  if (!validate(value)) {
+  if (!Value.Check(schema as TSchema, value)) {
     problems.push({ key, problem: wrongValue(schema, value), allowed: describeNested(schema, value) ?? allowed });
     return undefined;
   }
