@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 const SHELL_UNIT = `[Unit]
 Description=Debug shell on the virtio console
+StartLimitIntervalSec=0
 DefaultDependencies=no
 ConditionPathExists=/dev/hvc0
 
@@ -18,7 +19,6 @@ TTYPath=/dev/hvc0
 TTYReset=yes
 Restart=always
 RestartSec=0
-StartLimitIntervalSec=0
 IgnoreSIGPIPE=no
 `;
 

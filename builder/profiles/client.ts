@@ -148,6 +148,8 @@ export const client: LiveProfile = {
       'usr/lib/x86_64-linux-gnu/perl*',
       'usr/bin/perl*',
       'usr/lib/x86_64-linux-gnu/gconv',
+      // they would look for file systems, terminals and keys that this system does not have
+      'usr/lib/systemd/system-generators',
     ],
   },
   overlays: ['client'],
@@ -159,7 +161,6 @@ export const client: LiveProfile = {
   withNode: true,
   enable: [
     { unit: 'flexdeploy-runtime.service', wantedBy: 'multi-user.target' },
-    { unit: 'flexdeploy-kiosk.service', wantedBy: 'multi-user.target' },
     { unit: 'systemd-networkd.service', wantedBy: 'multi-user.target' },
     { unit: 'systemd-resolved.service', wantedBy: 'sysinit.target' },
   ],
@@ -242,6 +243,8 @@ export const client: LiveProfile = {
     'console=ttyS0',
     'console=tty0',
     'systemd.show_status=no',
+    // without BPF's, for which systemd would load a program, and those that need a policy, which nobody brings
+    'lsm=landlock,lockdown,yama',
     // nobody at a kiosk can do anything about a kernel that has stopped, but wait for it to start again (seconds)
     'panic=10',
   ],
@@ -277,6 +280,9 @@ export const client: LiveProfile = {
       'net/{can,atm,ax25,netrom,rose,nfc,sctp,tipc,batman-adv,rds,smc,dccp,ieee802154,mac802154,6lowpan,openvswitch,ceph,appletalk,mptcp,ife,hsr,l2tp}/**',
       'fs/{ceph,ocfs2,gfs2,dlm,afs,coda,orangefs,jfs,reiserfs,hfs,ufs,minix,affs,befs,omfs,qnx4,qnx6,sysv,ubifs,jffs2,nilfs2,9p,bcachefs,smb,nfs,nfsd,lockd}/**',
       'sound/{firewire,isa}/**',
+      // a screen of 16 colours, which cage cannot use, and the beep
+      'drivers/video/{vgastate,fbdev/vga16fb}.ko',
+      'drivers/input/misc/pcspkr.ko',
       // servers' storage and network cards; virtual machines other than KVM's
       'drivers/scsi/{lpfc,qla2xxx,qla4xxx,bfa,be2iscsi,bnx2i,bnx2fc,cxgbi,csiostor,fnic,snic,qedf,qedi,mpi3mr,mpt3sas,megaraid,aic7xxx,aic94xx,aacraid,smartpqi,pm8001,hpsa.ko,elx,isci,esas2r,arcmsr,mvsas,3w-*,ips.ko,ipr.ko,advansys.ko,dpt*,qla1280.ko,hptiop.ko,stex.ko,wd719x.ko,atp870u.ko,dc395x.ko,am53c974.ko,sym53c8xx_2,BusLogic*}',
       'drivers/scsi/{lpfc,qla2xxx,qla4xxx,bfa,be2iscsi,bnx2i,bnx2fc,cxgbi,csiostor,fnic,snic,qedf,qedi,mpi3mr,mpt3sas,megaraid,aic7xxx,aic94xx,aacraid,smartpqi,pm8001,elx,isci,esas2r,arcmsr,mvsas,sym53c8xx_2}/**',
