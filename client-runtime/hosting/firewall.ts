@@ -13,7 +13,7 @@ import { run } from '#common/run.ts';
 /** Ports at the server where desktops arrive (40000 and the desktop's number); its own firewall lets one pair through. */
 const ARRIVALS = '40001-59999';
 
-/** Milliseconds. The first time the kernel's modules are loaded, while the PC starts everything else too. */
+/** Milliseconds. The first time the kernel's modules are loaded. */
 const LOAD_LIMIT = 60_000;
 
 const RULES_FILE = '/run/flexdeploy/rules.nft';

@@ -77,8 +77,6 @@ export class PcHost {
   /** Finds what is here from before our process started. */
   async start(): Promise<void> {
     const { log } = this.#options;
-    this.#firewall = this.#makeFirewall();
-    this.#firewall.catch((err) => log.error({ err }, 'no desktop can run on this PC'));
     const attached = await this.#memory.read();
     if (!attached) return;
     try {
@@ -275,8 +273,8 @@ export class PcHost {
   /** No machine starts without the rules that keep it in. */
   async #requireFirewall(): Promise<void> {
     if (!this.#tunnel) throw new UserError('this PC has no tunnel to the server');
-    // At the start of a slow PC everything is late: what failed then may work now.
-    this.#firewall = (this.#firewall ?? this.#makeFirewall()).catch(() => this.#makeFirewall());
+    // Not when the PC starts, which then has enough to do; and what failed once may work now.
+    this.#firewall = this.#firewall?.catch(() => this.#makeFirewall()) ?? this.#makeFirewall();
     await this.#firewall;
     await applyTunnel(this.#tunnel);
   }
