@@ -8,7 +8,8 @@ import { IMAGES } from '../lab/images.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Machine } from '../lab/machine.ts';
 
-const LONG = 30 * 60_000;
+/** Milliseconds. The first sync with DRBD's own defaults is throttled, and takes half an hour where all is emulated. */
+const LONG = 90 * 60_000;
 const MIB = 1024 ** 2;
 /** Bytes: what one sector is to the device mapper. */
 const SECTOR = 512;
