@@ -94,7 +94,10 @@ async function wire(options: Options): Promise<Parts> {
     onConnected: (connected) => runtime.shellConnected(connected),
     onNonsense: (why) => log.warn(`the shell was hung up on: ${why}`),
     onEvent: (event) => {
-      if (event.event === 'pageLoaded') seen.loaded = true;
+      if (event.event === 'pageLoaded') {
+        seen.loaded = true;
+        pcHost?.prepare();
+      }
       runtime.shellSays(event);
       loginReady();
     },

@@ -93,6 +93,12 @@ export class PcHost {
     this.#changed();
   }
 
+  /** Makes what the first desktop here will need: for the time when the PC has started, and nobody has logged in yet. */
+  prepare(): void {
+    this.#firewall ??= this.#makeFirewall();
+    this.#firewall.catch((err) => this.#options.log.error({ err }, 'no desktop can run on this PC'));
+  }
+
   async #makeFirewall(): Promise<void> {
     this.#owner ??= await desktopOwner();
     await applyPcRules(this.#options.tunnelInterface, this.#owner.uid);
@@ -273,8 +279,8 @@ export class PcHost {
   /** No machine starts without the rules that keep it in. */
   async #requireFirewall(): Promise<void> {
     if (!this.#tunnel) throw new UserError('this PC has no tunnel to the server');
-    // Not when the PC starts, which then has enough to do; and what failed once may work now.
-    this.#firewall = this.#firewall?.catch(() => this.#makeFirewall()) ?? this.#makeFirewall();
+    // What failed once may work now.
+    this.#firewall = (this.#firewall ?? this.#makeFirewall()).catch(() => this.#makeFirewall());
     await this.#firewall;
     await applyTunnel(this.#tunnel);
   }
