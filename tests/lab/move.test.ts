@@ -164,17 +164,18 @@ chapter('log-out brings it back to the server; on return only what changed is co
   await expectAllWell(t);
 });
 
-chapter('the clock of the desktop showed no long pause in any move', async (t) => {
-  t.equal(pauses.length, ROUNDS);
-  for (const [i, { own }] of pauses.entries()) {
-    t.ok(own < LONGEST_PAUSE, `round ${i + 1}: the longest pause was ${own.toFixed(2)} s`);
-  }
-});
-
 chapter('random faults while it is attached, moved and left: nothing that was written is lost', async (t) => {
   const say = (line: string) => t.comment(line);
   const options = { runs: 50, seed: FAULT_SEED, minutes: FAULT_MINUTES, disk: DISK, say };
   const { runs, ...bad } = await randomFaults(world(), options);
   t.ok(runs > 0, `${runs} faults were tried`);
   t.same(bad, { diverged: 0, lostWrites: 0, twoWriters: 0, notHealed: 0 });
+});
+
+// The last: it may fail where all is emulated, and what fails ends the file.
+chapter('the clock of the desktop showed no long pause in any move', async (t) => {
+  t.equal(pauses.length, ROUNDS);
+  for (const [i, { own }] of pauses.entries()) {
+    t.ok(own < LONGEST_PAUSE, `round ${i + 1}: the longest pause was ${own.toFixed(2)} s`);
+  }
 });
