@@ -87,4 +87,8 @@ t.test('a machine whose QEMU answers too late while it is held goes on', { timeo
   });
   await t.rejects(late, /no answer to query-name/);
   t.match(await machine.qmp('query-status'), { running: true });
+  await machine.powerCut();
+  await t.rejects(machine.qmp('query-status'), /pc is off/);
+  await machine.start();
+  t.match(await machine.qmp('query-status'), { running: true }, 'asked while it was off, it starts all the same');
 });

@@ -84,6 +84,7 @@ export class Machine {
     const argv = commandLine(this.name, this.#options, this.#files, this.#lab.accelerator);
     const qemu = await startProcess(argv, { logFile: join(this.#lab.results, `${this.name}.qemu.log`) });
     this.#process = qemu;
+    this.#qmp = undefined;
     await this.#connection();
   }
 
@@ -93,14 +94,14 @@ export class Machine {
   }
 
   /** To QEMU; anew where the last one has ended, which it does when an answer comes too late. */
-  #connection(): Promise<QmpConnection> {
-    this.#qmp ??= this.#connect();
+  async #connection(): Promise<QmpConnection> {
+    const qemu = this.#process;
+    if (!qemu?.running) throw new Error(`${this.name} is off`);
+    this.#qmp ??= this.#connect(qemu);
     return this.#qmp;
   }
 
-  async #connect(): Promise<QmpConnection> {
-    const qemu = this.#process;
-    if (!qemu?.running) throw new Error(`${this.name} is off`);
+  async #connect(qemu: LongProcess): Promise<QmpConnection> {
     const ended = new AbortController();
     void qemu.exited.then(() => ended.abort());
     try {
