@@ -95,7 +95,8 @@ export class PcHost {
 
   /** Makes what the first desktop here will need: for the time when the PC has started, and nobody has logged in yet. */
   prepare(): void {
-    this.#firewall ??= this.#makeFirewall();
+    if (this.#firewall) return; // the page was loaded again
+    this.#firewall = this.#makeFirewall();
     this.#firewall.catch((err) => this.#options.log.error({ err }, 'no desktop can run on this PC'));
   }
 

@@ -7,7 +7,7 @@ export interface Timing {
   retryMs: readonly number[];
   /** Until two ends that refused each other try again. */
   reconnectMs: number;
-  /** Progress is told this often; what a person waits for is told at once. To be told costs a slow PC as much as drawing it. */
+  /** Progress is told this often; what a person waits for is told at once. Each time a PC draws its page anew. */
   tellEveryMs: number;
   /** Without its PC for this long, a desktop may be started on the server, if everything is there: a cable may be out for a moment. */
   lostAfterMs: number;

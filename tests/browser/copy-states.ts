@@ -149,6 +149,7 @@ function cardCases(desktops: Desktops): Record<string, Case> {
   };
 }
 
+/** A desktop on its way, with its disk complete at both ends. */
 export function moving(percent: number, phase: 'copyingMemory' | 'switchingOver', to: 'pc' | 'server'): Desktop {
   const move = { to, since: iso, phase, percent };
   return copying({ kind: 'inSync' }, { move, ...(to === 'server' && { holder: held(HERE) }) });

@@ -14,7 +14,7 @@ if (!root) throw new Error('index.html has no #app');
 let state: KioskState | undefined;
 let connected = true;
 let graceTimer: ReturnType<typeof setTimeout> | undefined;
-
+/** That was asked for, to draw in it. */
 let frame = 0;
 
 const draw = () => {
