@@ -271,7 +271,7 @@ export const Holder = Type.Object({
   pc: Type.Object({ uuid: Type.String(), name: Type.String() }),
   since: Timestamp,
   generation: Type.Integer({ minimum: 0 }),
-  reachable: Type.Boolean({ description: 'the PC is connected to the server now' }),
+  reachable: Type.Boolean({ description: 'the PC is connected to the server now; without lastContactAt then' }),
   lastContactAt: Type.Optional(Timestamp),
 });
 export type Holder = Static<typeof Holder>;

@@ -62,12 +62,13 @@ function holderOf(pair: Pair, { desktop }: PairRecord, pcs: Pcs): Holder | undef
   const { holder_pc, holder_since, generation } = desktop;
   if (holder_pc === null) return undefined;
   const { host } = pair;
-  const lastContactAt = host?.lastContactAt ?? pcs.get(holder_pc)?.last_seen_at;
+  const reachable = host?.address !== undefined;
+  const lastContactAt = reachable ? undefined : (host?.lastContactAt ?? pcs.get(holder_pc)?.last_seen_at);
   return {
     pc: pcOf(holder_pc, pcs),
     since: iso(holder_since ?? 0),
     generation,
-    reachable: host?.address !== undefined,
+    reachable,
     ...(lastContactAt !== undefined && { lastContactAt: iso(lastContactAt) }),
   };
 }

@@ -43,5 +43,5 @@ export function attached(state: SyncState, more: Partial<Attachment> = {}): Atta
 }
 
 export function held(pc: { uuid: string; name: string }, reachable = true): Holder {
-  return { pc, since: iso, generation: 3, reachable, lastContactAt: iso };
+  return { pc, since: iso, generation: 3, reachable, ...(!reachable && { lastContactAt: iso }) };
 }
