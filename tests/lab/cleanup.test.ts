@@ -8,6 +8,7 @@ import { ensureDebianPackages } from '../../builder/debian-packages.ts';
 import { eventually } from './eventually.ts';
 import { ensureImages, IMAGES } from './images.ts';
 import { Lab } from './lab.ts';
+import { receiveDefault } from './network.ts';
 
 t.setTimeout(0);
 await ensureDebianPackages();
@@ -62,6 +63,7 @@ t.test('an error that nobody caught leaves no machine and no file', { timeout: 0
 });
 
 t.test('a run that is killed takes its machines with it; its files go with the next run', { timeout: 0 }, async (t) => {
+  const before = await receiveDefault();
   const { holder, folder } = await hold('held-kill');
   holder.kill('SIGKILL');
   await holder.exited;
@@ -70,6 +72,7 @@ t.test('a run that is killed takes its machines with it; its files go with the n
   const lab = await Lab.open('after-kill', { kernel: IMAGES.clientKernel(false) });
   t.notOk(await isThere(folder), 'the next lab did');
   await lab.close();
+  t.equal(await receiveDefault(), before, "the kernel's receive buffers are as before");
 });
 
 t.test('a machine whose QEMU answers too late while it is held goes on', { timeout: 0 }, async (t) => {

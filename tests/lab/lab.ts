@@ -7,7 +7,7 @@ import { type Accelerator, findAccelerator } from './accelerator.ts';
 import type { MachineOptions } from './command-line.ts';
 import { EMULATOR_FAULT, EMULATOR_FAULT_EXIT, keepProcessors, watchForEmulatorFault } from './emulator-fault.ts';
 import { Machine } from './machine.ts';
-import { widenReceiveBuffers } from './network.ts';
+import { putReceiveBuffersBack, widenReceiveBuffers } from './network.ts';
 
 /** On disk also where /tmp is memory, and short enough for the path of a UNIX socket (107 bytes). */
 const RUN_PARENT = '/var/tmp';
@@ -47,7 +47,8 @@ export class Lab {
     const folder = await mkdtemp(join(RUN_PARENT, `${RUN_PREFIX}${process.pid}-`));
     const lab = new Lab(results, folder, accelerator);
     lab.cleanup.add('removing the lab folder', () => rm(folder, { recursive: true, force: true }));
-    lab.cleanup.add('putting the receive buffers back', await widenReceiveBuffers());
+    lab.cleanup.add('putting the receive buffers back', () => putReceiveBuffersBack(folder));
+    await widenReceiveBuffers(folder);
     if (open.size === 0) watchSignals();
     open.add(lab);
     if (accelerator === 'tcg') {
@@ -144,6 +145,9 @@ async function sweep(): Promise<void> {
     const pid = name.startsWith(RUN_PREFIX) ? name.slice(RUN_PREFIX.length).split('-')[0] : undefined;
     if (!pid) continue;
     const alive = await stat(`/proc/${pid}`).catch(() => undefined);
-    if (!alive) await rm(join(RUN_PARENT, name), { recursive: true, force: true }).catch(() => {});
+    if (alive) continue;
+    const folder = join(RUN_PARENT, name);
+    await putReceiveBuffersBack(folder);
+    await rm(folder, { recursive: true, force: true }).catch(() => {});
   }
 }

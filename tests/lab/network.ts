@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { UserError } from '#common/errors.ts';
 
 /** The machine that runs the lab, as every guest behind QEMU's user-mode NAT sees it. */
@@ -35,19 +36,31 @@ export async function freeUdpPort(): Promise<number> {
 const RECEIVE_BUFFER = 8 * 1024 ** 2;
 const RECEIVE_DEFAULT = '/proc/sys/net/core/rmem_default';
 
+/** File in a lab's folder with the default of before, so that whoever sweeps up after a killed lab can put it back. */
+const RECEIVE_BEFORE = 'receive-buffers-before';
+
 /**
  * QEMU's NAT takes one datagram from the host at each turn of its loop. TCP in the tunnel comes in bursts that the
  * kernel's usual buffers do not hold, and each loss slows it down (docs/decisions.md). Gives sockets that are made from
- * now on more room, on this whole machine; only root can, and without it everything still works.
- * @returns what puts it back
+ * now on more room, on this whole machine, until `putReceiveBuffersBack`; only root can, and without it everything still
+ * works, slower.
+ * @param folder of the lab
  */
-export async function widenReceiveBuffers(): Promise<() => Promise<void>> {
-  try {
-    const before = (await readFile(RECEIVE_DEFAULT, 'utf8')).trim();
-    if (Number(before) >= RECEIVE_BUFFER) return async () => {};
-    await writeFile(RECEIVE_DEFAULT, String(RECEIVE_BUFFER));
-    return () => writeFile(RECEIVE_DEFAULT, before);
-  } catch {
-    return async () => {}; // not root, or a container that does not show it: slower
-  }
+export async function widenReceiveBuffers(folder: string): Promise<void> {
+  const before = await receiveDefault();
+  if (before === undefined || Number(before) >= RECEIVE_BUFFER) return;
+  await writeFile(join(folder, RECEIVE_BEFORE), before);
+  await writeFile(RECEIVE_DEFAULT, String(RECEIVE_BUFFER)).catch(() => {});
+}
+
+/** @param folder of the lab that widened them; where it did not, or where they were changed since, nothing happens */
+export async function putReceiveBuffersBack(folder: string): Promise<void> {
+  const before = await readFile(join(folder, RECEIVE_BEFORE), 'utf8').catch(() => undefined);
+  if (before === undefined || Number(await receiveDefault()) !== RECEIVE_BUFFER) return;
+  await writeFile(RECEIVE_DEFAULT, before).catch(() => {});
+}
+
+/** Bytes, as the kernel says it; undefined in a container that does not show it. */
+export function receiveDefault(): Promise<string | undefined> {
+  return readFile(RECEIVE_DEFAULT, 'utf8').catch(() => undefined);
 }
