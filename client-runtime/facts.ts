@@ -1,5 +1,6 @@
 /** What the runtime knows (facts) and what the person at the PC wants. Plain data: the planner and the screen read it. */
-import type { Desktop, DiskIdentity, LoggedIn } from '#common/protocol/client-server.ts';
+import type { LoggedIn } from '#common/protocol/client-server.ts';
+import type { Desktop, DiskIdentity } from '#common/protocol/desktop.ts';
 import type { MachineState } from '#common/protocol/host-link.ts';
 import type { ConfigProblem, DiskChoice, Language, LinkProblem, LoginProblem, Notice, Why } from './kiosk/protocol.ts';
 

@@ -3,7 +3,7 @@ import { AgentPort } from '#common/agent/port.ts';
 import { agentStatus } from '#common/agent/status.ts';
 import { UserError } from '#common/errors.ts';
 import { LinkError } from '#common/http/pinned-client.ts';
-import type { Desktop } from '#common/protocol/client-server.ts';
+import type { Desktop } from '#common/protocol/desktop.ts';
 import type { AgentStatus, Wish } from '#common/protocol/host-guest.ts';
 import type { HostedDesktop } from '#common/protocol/host-link.ts';
 import { request } from './executors/copies.ts';

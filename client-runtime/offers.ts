@@ -1,5 +1,5 @@
 /** Where each desktop is, seen from this PC, and what can be done about it. Pure. */
-import type { Attachment, Desktop } from '#common/protocol/client-server.ts';
+import type { Attachment, Desktop } from '#common/protocol/desktop.ts';
 import type { Offer, Why } from './kiosk/protocol.ts';
 
 /** @param pc how the server calls this PC; undefined: it does not want anything kept here */

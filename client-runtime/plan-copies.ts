@@ -1,5 +1,5 @@
 /** The part of the plan that is about a desktop's copy on this PC, and about leaving the PC with one on it. Pure. */
-import type { Desktop, DiskIdentity } from '#common/protocol/client-server.ts';
+import type { Desktop, DiskIdentity } from '#common/protocol/desktop.ts';
 import type { Facts, Place, SessionFact, Wanted } from './facts.ts';
 import { isHeldHere } from './offers.ts';
 import type { Step } from './plan.ts';

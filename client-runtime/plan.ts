@@ -3,7 +3,7 @@
  * Steps that are returned together may run at the same time. A step that is under way is simply planned again
  * until its effect shows in the facts.
  */
-import type { Desktop, DiskIdentity } from '#common/protocol/client-server.ts';
+import type { Desktop, DiskIdentity } from '#common/protocol/desktop.ts';
 import type { CopyWish, Facts, OpenViewer, Place, SessionFact, Wanted, WantedDesktop } from './facts.ts';
 import type { Notice } from './kiosk/protocol.ts';
 import { isHeldHere } from './offers.ts';

@@ -5,7 +5,8 @@
 import type { Logger } from 'pino';
 import { messageOf } from '#common/errors.ts';
 import type { PinnedClient } from '#common/http/pinned-client.ts';
-import type { Desktop, DiskIdentity, MachineFacts, TunnelConfig } from '#common/protocol/client-server.ts';
+import type { MachineFacts, TunnelConfig } from '#common/protocol/client-server.ts';
+import type { Desktop, DiskIdentity } from '#common/protocol/desktop.ts';
 import { obey } from './commands.ts';
 import { type Executors, executors } from './executors/executors.ts';
 import {

@@ -1,5 +1,5 @@
 /** The screen that belongs to the facts. Pure. */
-import type { Desktop } from '#common/protocol/client-server.ts';
+import type { Desktop } from '#common/protocol/desktop.ts';
 import type { Display, Facts, SessionFact, Wanted, WantedDisk } from './facts.ts';
 import type { GoingAway, KioskState, LeavingStep, LinkProblem, Screen } from './kiosk/protocol.ts';
 import { isHeldHere, offersOf } from './offers.ts';

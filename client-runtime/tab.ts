@@ -1,5 +1,5 @@
 /** What the tab over a desktop in use tells and offers: where it is, how its copy is doing, what is wrong. Pure. */
-import type { Desktop } from '#common/protocol/client-server.ts';
+import type { Desktop } from '#common/protocol/desktop.ts';
 import type { Facts, SessionFact, Wanted } from './facts.ts';
 import { clock, percent } from './kiosk/page/texts/format.ts';
 import { saidAlone } from './kiosk/page/texts/said.ts';

@@ -7,7 +7,8 @@ import type { Logger } from 'pino';
 import type { DrbdEnd } from '#common/drbd/resource.ts';
 import { UserError } from '#common/errors.ts';
 import type { DesktopHost } from '#common/hosting/host.ts';
-import type { DesktopState, ErrorCode, Firmware, TunnelConfig, ViewerTicket } from '#common/protocol/client-server.ts';
+import type { ErrorCode, TunnelConfig, ViewerTicket } from '#common/protocol/client-server.ts';
+import type { DesktopState, Firmware } from '#common/protocol/desktop.ts';
 import type { DrbdStatus, MachineState } from '#common/protocol/host-link.ts';
 
 /** What the back half has to know of a desktop. The database of the front half is where it is kept. */

@@ -1,5 +1,5 @@
 /** What the person at this PC has confirmed in this session: which disk may be written with which desktop. */
-import type { DiskIdentity } from '#common/protocol/client-server.ts';
+import type { DiskIdentity } from '#common/protocol/desktop.ts';
 import { sameDisk } from './rules.ts';
 
 export class Confirmations {

@@ -5,7 +5,7 @@
  * a doubt is never the same: then the disks are compared block by block (docs/decisions.md).
  */
 import { createHash, createHmac, randomBytes } from 'node:crypto';
-import type { DiskIdentity } from '#common/protocol/client-server.ts';
+import type { DiskIdentity } from '#common/protocol/desktop.ts';
 import type { Fingerprint } from '#common/protocol/host-link.ts';
 import { probeBtrfs } from './file-systems/btrfs.ts';
 import { probeExt } from './file-systems/ext.ts';

@@ -7,7 +7,7 @@ import { constants } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { messageOf, UserError } from '#common/errors.ts';
-import type { DiskIdentity } from '#common/protocol/client-server.ts';
+import type { DiskIdentity } from '#common/protocol/desktop.ts';
 import type { Consent } from '#common/protocol/host-link.ts';
 import type { Confirmations } from './confirmations.ts';
 import { isFailing } from './health.ts';

@@ -1,5 +1,5 @@
 /** Which disk may carry a desktop, and why another may not. Pure: the same rules for the list and for the guard. */
-import type { DiskIdentity } from '#common/protocol/client-server.ts';
+import type { DiskIdentity } from '#common/protocol/desktop.ts';
 import type { DiskReason } from '../kiosk/protocol.ts';
 import type { BlockDevice, Disk } from './inventory.ts';
 

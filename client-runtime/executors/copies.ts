@@ -1,7 +1,7 @@
 /** A desktop's copy on this PC: choosing a disk, attaching, pausing, moving, and leaving with it. */
 import { messageOf, UserError } from '#common/errors.ts';
 import type { PinnedClient } from '#common/http/pinned-client.ts';
-import { Desktop } from '#common/protocol/client-server.ts';
+import { Desktop } from '#common/protocol/desktop.ts';
 import { leaveDisks } from '../commands.ts';
 import type { CopyWish } from '../facts.ts';
 import { ask } from './ask.ts';

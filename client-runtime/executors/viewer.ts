@@ -1,7 +1,8 @@
 /** A desktop and its picture on this screen. */
 
 import { messageOf } from '#common/errors.ts';
-import { Desktop, ViewerTicket } from '#common/protocol/client-server.ts';
+import { ViewerTicket } from '#common/protocol/client-server.ts';
+import { Desktop } from '#common/protocol/desktop.ts';
 import type { Place } from '../facts.ts';
 import type { Runtime } from '../runtime.ts';
 import { ask, giveUp } from './ask.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { writeFileDurably } from '#common/files.ts';
-import { DiskIdentity } from '#common/protocol/client-server.ts';
+import { DiskIdentity } from '#common/protocol/desktop.ts';
 import { HostedDesktop } from '#common/protocol/host-link.ts';
 
 export const Attached = Type.Object({

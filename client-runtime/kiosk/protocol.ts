@@ -6,7 +6,7 @@
  *   runtime sends `ShellCommand`, the shell sends `ShellEvent`.
  */
 import { type Static, Type } from 'typebox';
-import { Desktop, DiskIdentity } from '#common/protocol/client-server.ts';
+import { Desktop, DiskIdentity } from '#common/protocol/desktop.ts';
 
 export const Language = Type.Union([Type.Literal('en'), Type.Literal('pt')]);
 export type Language = Static<typeof Language>;

@@ -1,5 +1,5 @@
 /** What the agent in a desktop shows, from the desktop as the server tells it. The same on the server and on a PC. */
-import type { Attachment, Desktop } from '#common/protocol/client-server.ts';
+import type { Attachment, Desktop } from '#common/protocol/desktop.ts';
 import type { AgentStatus, Can, WhyNot } from '#common/protocol/host-guest.ts';
 
 export interface AgentView {

@@ -1,5 +1,5 @@
 /** From what DRBD tells to what people are shown: progress, speed, time left. Pure. */
-import type { SyncState } from '#common/protocol/client-server.ts';
+import type { SyncState } from '#common/protocol/desktop.ts';
 import type { DrbdStatus } from '#common/protocol/host-link.ts';
 
 /** Milliseconds over which the speed is an average: steady enough to read, quick enough to follow a change. */

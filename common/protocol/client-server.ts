@@ -1,7 +1,7 @@
 /**
  * The conversation between a PC (or the command line) and the server: JSON over HTTPS below `/api/v1`, and one
  * WebSocket (`/api/v1/events`, authorised by the same bearer token) on which the server tells what changed.
- * Both sides parse what they get with these schemas; types are inferred from them.
+ * Both sides parse what they get with these schemas; types are inferred from them. What a desktop is stands in desktop.ts.
  *
  * | Request (below /api/v1)            | Who            | Body -> answer                       |
  * | ---------------------------------- | -------------- | ------------------------------------ |
@@ -41,18 +41,12 @@
  * "nothing" is status 204. An object one may not see is `not_found`, never `forbidden`.
  */
 import { type Static, Type } from 'typebox';
+import { Desktop, Firmware } from './desktop.ts';
+import { closed, Id, Name, Timestamp } from './values.ts';
 
-/** Names of users, desktops, images: what is safe in a file name, an LV name and a table. */
-export const Name = Type.String({
-  pattern: '^[a-z][a-z0-9-]{0,30}[a-z0-9]$',
-  description: 'a-z, 0-9 and -, 2 to 32 characters, starts with a letter',
-});
 export const Password = Type.String({ minLength: 1, maxLength: 256 });
 /** A password that is being set: 8 characters at least, anything goes. */
 export const NewPassword = Type.String({ minLength: 8, maxLength: 256, description: '8 to 256 characters' });
-const Timestamp = Type.String({ format: 'date-time' });
-const Id = Type.String({ pattern: '^[0-9a-f]{16}$' });
-const closed = { additionalProperties: false } as const;
 
 export const ErrorCode = Type.Union([
   Type.Literal('bad_request'),
@@ -189,167 +183,6 @@ export const Session = Type.Object({
 });
 export type Session = Static<typeof Session>;
 
-export const Firmware = Type.Union([Type.Literal('bios'), Type.Literal('uefi')]);
-export type Firmware = Static<typeof Firmware>;
-
-export const DesktopState = Type.Union([
-  Type.Object({ kind: Type.Literal('off') }),
-  Type.Object({ kind: Type.Literal('starting'), since: Timestamp, step: Type.String({ description: 'a sentence' }) }),
-  Type.Object({ kind: Type.Literal('running'), since: Timestamp, viewers: Type.Integer({ minimum: 0 }) }),
-  Type.Object({ kind: Type.Literal('stopping'), since: Timestamp }),
-  Type.Object({ kind: Type.Literal('failed'), at: Timestamp, reason: Type.String() }),
-]);
-export type DesktopState = Static<typeof DesktopState>;
-
-/** A disk of a PC: never by its kernel name. One of serial number and WWN is there, or the disk cannot be used. */
-export const DiskIdentity = Type.Object(
-  {
-    serial: Type.String({ maxLength: 128 }),
-    wwn: Type.String({ maxLength: 128 }),
-    model: Type.String({ maxLength: 128 }),
-    bytes: Type.Integer({ minimum: 0 }),
-  },
-  closed,
-);
-export type DiskIdentity = Static<typeof DiskIdentity>;
-
-/** How a desktop's disk is kept the same on the server and on a PC. `percent` is of the disk, 0 to 100. */
-export const SyncState = Type.Union([
-  Type.Object({ kind: Type.Literal('preparing'), step: Type.String({ description: 'a sentence' }) }),
-  Type.Object({
-    kind: Type.Literal('syncing'),
-    percent: Type.Number({ minimum: 0, maximum: 100 }),
-    bytesLeft: Type.Integer({ minimum: 0 }),
-    bytesPerSecond: Type.Integer({ minimum: 0 }),
-    secondsLeft: Type.Optional(Type.Integer({ minimum: 0, description: 'absent: not known yet' })),
-    to: Type.Union([Type.Literal('pc'), Type.Literal('server')]),
-  }),
-  Type.Object({ kind: Type.Literal('paused'), percent: Type.Number({ minimum: 0, maximum: 100 }) }),
-  Type.Object({ kind: Type.Literal('inSync') }),
-  Type.Object({
-    kind: Type.Literal('behind'),
-    bytesLeft: Type.Integer({ minimum: 0, description: 'the link is slower than the desktop writes; it catches up' }),
-  }),
-  Type.Object({ kind: Type.Literal('disconnected'), since: Timestamp }),
-  Type.Object({ kind: Type.Literal('detaching') }),
-  Type.Object({ kind: Type.Literal('failed'), reason: Type.String(), hint: Type.Optional(Type.String()) }),
-]);
-export type SyncState = Static<typeof SyncState>;
-
-/** The PC that a desktop's disk is kept on, beside the server. */
-export const Attachment = Type.Object({
-  pc: Type.Object({ uuid: Type.String(), name: Type.String() }),
-  disk: DiskIdentity,
-  state: SyncState,
-  complete: Type.Boolean({ description: 'the PC has had every block once: it can go on without the server' }),
-  limitKiBps: Type.Optional(Type.Integer({ minimum: 1, description: 'KiB a second, absent: no limit' })),
-  localHost: Type.Object({
-    possible: Type.Boolean({ description: 'the desktop could run on this PC' }),
-    reason: Type.Optional(Type.String({ description: 'why not, for people' })),
-  }),
-});
-export type Attachment = Static<typeof Attachment>;
-
-export const MovePhase = Type.Union([
-  Type.Literal('preparing'),
-  Type.Literal('copyingMemory'),
-  Type.Literal('switchingOver'),
-  Type.Literal('finishing'),
-]);
-
-/** A desktop that is on its way from one host to the other, running. */
-export const Move = Type.Object({
-  to: Type.Union([Type.Literal('pc'), Type.Literal('server')]),
-  since: Timestamp,
-  phase: MovePhase,
-  percent: Type.Number({ minimum: 0, maximum: 100, description: 'of the memory that is left to copy' }),
-});
-export type Move = Static<typeof Move>;
-
-/** Whose copy of a desktop counts, when it is not the server's. `generation` grows with every hand-over. */
-export const Holder = Type.Object({
-  pc: Type.Object({ uuid: Type.String(), name: Type.String() }),
-  since: Timestamp,
-  generation: Type.Integer({ minimum: 0 }),
-  reachable: Type.Boolean({ description: 'the PC is connected to the server now; without lastContactAt then' }),
-  lastContactAt: Type.Optional(Timestamp),
-});
-export type Holder = Static<typeof Holder>;
-
-/**
- * A disk that needs no question: it was chosen for this desktop before (and not put aside since), or an administrator
- * pinned it and its PC is connected.
- */
-export const KnownDisk = Type.Object({
-  pc: Type.Object({ uuid: Type.String(), name: Type.String() }),
-  disk: DiskIdentity,
-  pinned: Type.Boolean(),
-  lastUsedAt: Type.Optional(Timestamp),
-  aside: Type.Optional(
-    Type.Object({
-      since: Timestamp,
-      text: Type.String({ description: 'what is on it that the server does not have' }),
-    }),
-  ),
-});
-export type KnownDisk = Static<typeof KnownDisk>;
-
-export const Desktop = Type.Object({
-  id: Id,
-  name: Name,
-  owner: Name,
-  image: Name,
-  firmware: Firmware,
-  memoryMiB: Type.Integer(),
-  cpus: Type.Integer(),
-  diskBytes: Type.Integer(),
-  createdAt: Timestamp,
-  state: DesktopState,
-  holder: Type.Optional(Holder),
-  attachment: Type.Optional(Attachment),
-  move: Type.Optional(Move),
-  knownDisks: Type.Optional(Type.Array(KnownDisk)),
-  notice: Type.Optional(
-    Type.Object({
-      at: Timestamp,
-      text: Type.String({ description: 'why the last move or attachment did not work; gone with the next one' }),
-    }),
-  ),
-});
-export type Desktop = Static<typeof Desktop>;
-
-/**
- * `PUT /api/v1/desktops/ID/attachment`: keep the disk on this PC too, from the session of that PC. `confirmed`: the
- * person said so at the kiosk, seeing what is on the disk; without it only a pinned disk or one that holds this very
- * desktop is taken. The PC checks the disk again before the first byte is written.
- */
-export const Attach = Type.Object(
-  { disk: DiskIdentity, confirmed: Type.Boolean(), limitKiBps: Type.Optional(Type.Integer({ minimum: 1 })) },
-  closed,
-);
-export type Attach = Static<typeof Attach>;
-
-/** `PATCH /api/v1/desktops/ID/attachment`. `limitKiBps: null` takes the limit away. */
-export const ChangeAttachment = Type.Object(
-  {
-    paused: Type.Optional(Type.Boolean()),
-    limitKiBps: Type.Optional(Type.Union([Type.Integer({ minimum: 1 }), Type.Null()])),
-  },
-  closed,
-);
-export type ChangeAttachment = Static<typeof ChangeAttachment>;
-
-/** `POST /api/v1/desktops/ID/move`. Answers as soon as the move is under way; how it goes on is in `Desktop.move`. */
-export const StartMove = Type.Object({ to: Type.Union([Type.Literal('pc'), Type.Literal('server')]) }, closed);
-export type StartMove = Static<typeof StartMove>;
-
-/**
- * `POST /api/v1/desktops/ID/reclaim`: the PC that holds the desktop is lost; go on with the server's older copy. The
- * first request is refused with what is lost in words; it is done when `generation` says that this was read.
- */
-export const Reclaim = Type.Object({ generation: Type.Integer({ minimum: 0 }) }, closed);
-export type Reclaim = Static<typeof Reclaim>;
-
 /** A PC that was seen, with its disks, and what an administrator decided about it. */
 export const Pc = Type.Object({
   uuid: Type.String(),
@@ -385,19 +218,6 @@ export const ChangeSettings = Type.Object(
   closed,
 );
 export type ChangeSettings = Static<typeof ChangeSettings>;
-
-/** `POST /api/v1/desktops` (administrators). */
-export const CreateDesktop = Type.Object(
-  {
-    name: Name,
-    owner: Name,
-    image: Name,
-    memoryMiB: Type.Optional(Type.Integer({ minimum: 128, maximum: 1048576 })),
-    cpus: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 })),
-  },
-  closed,
-);
-export type CreateDesktop = Static<typeof CreateDesktop>;
 
 /** `POST /api/v1/desktops/ID/viewer`: a one-time ticket for a running desktop, for the session's own tunnel only. */
 export const ViewerTicket = Type.Object({

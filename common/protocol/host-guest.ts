@@ -11,7 +11,7 @@
  * desktop may do.
  */
 import { type Static, Type } from 'typebox';
-import { Move, SyncState } from './client-server.ts';
+import { Move, SyncState } from './desktop.ts';
 
 const closed = { additionalProperties: false } as const;
 const Timestamp = Type.String({ maxLength: 40, description: 'ISO 8601' });

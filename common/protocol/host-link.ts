@@ -8,9 +8,9 @@
  * finds its work done: every one is idempotent.
  */
 import { type Static, type TObject, type TSchema, Type } from 'typebox';
-import { DiskIdentity } from './client-server.ts';
+import { DiskIdentity } from './desktop.ts';
+import { Id } from './values.ts';
 
-const Id = Type.String({ pattern: '^[0-9a-f]{16}$' });
 const Port = Type.Integer({ minimum: 1, maximum: 65535 });
 
 /** What a host has to know to run a desktop. */

@@ -1,13 +1,6 @@
 import { Type } from 'typebox';
-import {
-  Attach,
-  ChangeAttachment,
-  CreateDesktop,
-  Desktop,
-  Reclaim,
-  StartMove,
-  ViewerTicket,
-} from '#common/protocol/client-server.ts';
+import { ViewerTicket } from '#common/protocol/client-server.ts';
+import { Attach, ChangeAttachment, CreateDesktop, Desktop, Reclaim, StartMove } from '#common/protocol/desktop.ts';
 import { askedBy } from './authorize.ts';
 import type { Services } from './services.ts';
 import { errors, IdParams, nothing, type TypedApp } from './typed.ts';

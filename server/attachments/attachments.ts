@@ -1,14 +1,8 @@
 /** Desktops on PCs: what people ask for, who may, and the pairs that make it so. */
 import type { Logger } from 'pino';
 import { messageOf } from '#common/errors.ts';
-import type {
-  Attach,
-  ChangeAttachment,
-  Desktop,
-  DesktopState,
-  MachineFacts,
-  StartMove,
-} from '#common/protocol/client-server.ts';
+import type { MachineFacts } from '#common/protocol/client-server.ts';
+import type { Attach, ChangeAttachment, Desktop, DesktopState, StartMove } from '#common/protocol/desktop.ts';
 import type { HostNotice } from '#common/protocol/host-link.ts';
 import type { Principal } from '../accounts/sessions.ts';
 import type { Database } from '../database/open.ts';

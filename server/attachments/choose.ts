@@ -1,5 +1,6 @@
 /** Choosing a disk of a PC: who may, which disk it is, and why it may be overwritten. Pure. */
-import type { DiskIdentity, MachineFacts } from '#common/protocol/client-server.ts';
+import type { MachineFacts } from '#common/protocol/client-server.ts';
+import type { DiskIdentity } from '#common/protocol/desktop.ts';
 import type { Consent } from '#common/protocol/host-link.ts';
 import type { Principal } from '../accounts/sessions.ts';
 import type { AttachmentRow, DesktopRow, PcRow, SessionRow } from '../database/schema.ts';

@@ -1,7 +1,7 @@
 /** Attachments and holders in the database. Everything that decides is one transaction, on disk when it returns. */
 import { randomBytes } from 'node:crypto';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import type { DiskIdentity } from '#common/protocol/client-server.ts';
+import type { DiskIdentity } from '#common/protocol/desktop.ts';
 import type { Consent, SavedMetadata } from '#common/protocol/host-link.ts';
 import type { Database } from '../database/open.ts';
 import type { AttachmentRow, DesktopRow } from '../database/schema.ts';

@@ -1,5 +1,6 @@
 /** What people are shown of a desktop and its PC. Nothing here waits or asks anybody. */
 import { syncStateOf } from '#common/drbd/progress.ts';
+import type { MachineFacts } from '#common/protocol/client-server.ts';
 import type {
   Attachment,
   Desktop,
@@ -7,9 +8,8 @@ import type {
   DiskIdentity,
   Holder,
   KnownDisk,
-  MachineFacts,
   SyncState,
-} from '#common/protocol/client-server.ts';
+} from '#common/protocol/desktop.ts';
 import type { AttachmentRow, PcRow } from '../database/schema.ts';
 import { pinsOf } from '../inventory/pcs.ts';
 import { whyNot } from '../moves/local-host.ts';

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { Type } from 'typebox';
 import { UserError } from '#common/errors.ts';
 import type { PinnedClient } from '#common/http/pinned-client.ts';
-import { Desktop, type DesktopState } from '#common/protocol/client-server.ts';
+import { Desktop, type DesktopState } from '#common/protocol/desktop.ts';
 import { confirmByName } from './ask.ts';
 import { connect } from './connection.ts';
 import { findDesktop } from './find-desktop.ts';

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import type { PinnedClient } from '#common/http/pinned-client.ts';
-import { Desktop } from '#common/protocol/client-server.ts';
+import { Desktop } from '#common/protocol/desktop.ts';
 
 /** A desktop by name or ID. The name goes first; a person who is no administrator only finds their own. */
 export async function findDesktop(client: PinnedClient, which: string): Promise<Desktop> {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { UserError } from '#common/errors.ts';
 import { ApiError, type PinnedClient } from '#common/http/pinned-client.ts';
-import { Desktop, type DiskIdentity } from '#common/protocol/client-server.ts';
+import { Desktop, type DiskIdentity } from '#common/protocol/desktop.ts';
 import { confirmByName } from './ask.ts';
 import { connect } from './connection.ts';
 import { EXIT } from './exit-codes.ts';

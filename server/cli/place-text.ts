@@ -1,5 +1,5 @@
 /** Where a desktop is, and how its copy on a PC is getting on, in words. Pure. */
-import type { Attachment, Desktop, Holder, Move, SyncState } from '#common/protocol/client-server.ts';
+import type { Attachment, Desktop, Holder, Move, SyncState } from '#common/protocol/desktop.ts';
 import { duration, size, time } from './output.ts';
 
 /** For a table: `server`, `server + pc-1 34 %`, `pc-1`, `pc-1 -> server 60 %`. */

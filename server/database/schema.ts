@@ -1,5 +1,6 @@
 /** The tables as Kysely sees them. Times are milliseconds since the epoch; what has a `phase` is whole when `ready`. */
-import type { Firmware, Role } from '#common/protocol/client-server.ts';
+import type { Role } from '#common/protocol/client-server.ts';
+import type { Firmware } from '#common/protocol/desktop.ts';
 
 export interface UserRow {
   name: string;

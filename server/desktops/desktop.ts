@@ -4,7 +4,7 @@ import { messageOf } from '#common/errors.ts';
 import { type Owner, screenPort } from '#common/hosting/files.ts';
 import { HostedMachine } from '#common/hosting/machine.ts';
 import { type Folders, type Places, placesOf } from '#common/hosting/places.ts';
-import type { DesktopState } from '#common/protocol/client-server.ts';
+import type { DesktopState } from '#common/protocol/desktop.ts';
 import type { HostArgs, MachineState, MigrationProgress, MigrationResult } from '#common/protocol/host-link.ts';
 import type { QmpConnection } from '#common/qemu/connection.ts';
 import { type DesktopRecord, HostingError } from '../hosting.ts';

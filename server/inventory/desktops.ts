@@ -1,3 +1,4 @@
+import type { ViewerTicket } from '#common/protocol/client-server.ts';
 import type {
   Attach,
   ChangeAttachment,
@@ -5,8 +6,7 @@ import type {
   Desktop,
   DesktopState,
   StartMove,
-  ViewerTicket,
-} from '#common/protocol/client-server.ts';
+} from '#common/protocol/desktop.ts';
 import type { Principal } from '../accounts/sessions.ts';
 import { newId } from '../accounts/tokens.ts';
 import type { Attachments } from '../attachments/attachments.ts';

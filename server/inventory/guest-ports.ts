@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { AgentPort } from '#common/agent/port.ts';
 import { agentStatus } from '#common/agent/status.ts';
 import { UserError } from '#common/errors.ts';
-import type { Desktop } from '#common/protocol/client-server.ts';
+import type { Desktop } from '#common/protocol/desktop.ts';
 import type { Wish } from '#common/protocol/host-guest.ts';
 import type { Principal } from '../accounts/sessions.ts';
 import type { Hosting } from '../hosting.ts';

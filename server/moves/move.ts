@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Cleanup } from '#common/cleanup.ts';
 import { messageOf, UserError } from '#common/errors.ts';
 import type { DesktopHost } from '#common/hosting/host.ts';
-import type { Move as MoveView } from '#common/protocol/client-server.ts';
+import type { Move as MoveView } from '#common/protocol/desktop.ts';
 import type { HostedDesktop, MachineState, MigrationResult } from '#common/protocol/host-link.ts';
 
 export type Phase = MoveView['phase'];

@@ -1,6 +1,6 @@
 /** The moves that are under way: what {@link moveDesktop} needs of a pair, and what people see of it. */
 import { messageOf, UserError } from '#common/errors.ts';
-import type { Move as MoveView } from '#common/protocol/client-server.ts';
+import type { Move as MoveView } from '#common/protocol/desktop.ts';
 import type { MachineState } from '#common/protocol/host-link.ts';
 import type { Pair } from '../attachments/pair.ts';
 import { connected } from '../attachments/plan.ts';

@@ -1,5 +1,5 @@
 /** The kiosk's states around a desktop's copy on the PC, its move, and leaving the PC with it. */
-import type { Desktop, SyncState } from '#common/protocol/client-server.ts';
+import type { Desktop, SyncState } from '#common/protocol/desktop.ts';
 import type { DiskChoice, Screen } from '../../client-runtime/kiosk/protocol.ts';
 import { attached, desktop, held, iso, NOW, OFF, RUNNING, SSD, THIS_PC } from './desktops.ts';
 import type { Case } from './kiosk-states.ts';

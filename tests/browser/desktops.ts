@@ -1,5 +1,5 @@
 /** Desktops as the server tells them, for the states of the kiosk. */
-import type { Attachment, Desktop, Holder, SyncState } from '#common/protocol/client-server.ts';
+import type { Attachment, Desktop, Holder, SyncState } from '#common/protocol/desktop.ts';
 
 export const NOW = Date.now();
 export const iso = new Date(NOW).toISOString();

@@ -1,5 +1,5 @@
 /** One state of the kiosk for each thing that can happen, with words of its message in both languages. */
-import type { Desktop } from '#common/protocol/client-server.ts';
+import type { Desktop } from '#common/protocol/desktop.ts';
 import type { ConfigProblem, KioskState, Language, LinkProblem, Screen } from '../../client-runtime/kiosk/protocol.ts';
 import { offersOf } from '../../client-runtime/offers.ts';
 import { copyCases } from './copy-states.ts';

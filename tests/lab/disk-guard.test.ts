@@ -1,7 +1,7 @@
 /** Whatever happens to the names and places of a PC's disks: nothing is ever written to another than the chosen one. */
 import { build } from 'esbuild';
 import t, { type Test } from 'tap';
-import type { DiskIdentity } from '#common/protocol/client-server.ts';
+import type { DiskIdentity } from '#common/protocol/desktop.ts';
 import type { DiskChoice } from '../../client-runtime/kiosk/protocol.ts';
 import type { Disk } from './command-line.ts';
 import { labTest } from './harness.ts';

@@ -3,7 +3,7 @@
  * it fills the opened device with ones, which is what the wrong disk must never get.
  */
 import { open } from 'node:fs/promises';
-import type { DiskIdentity } from '#common/protocol/client-server.ts';
+import type { DiskIdentity } from '#common/protocol/desktop.ts';
 import { listDisks } from '../../client-runtime/disks/candidates.ts';
 import { Confirmations } from '../../client-runtime/disks/confirmations.ts';
 import { makeGuard } from '../../client-runtime/disks/guard.ts';

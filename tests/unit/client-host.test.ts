@@ -1,7 +1,7 @@
 /** The runtime of a PC that keeps a desktop: its server is real, its own hosting is written down. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import type { Desktop } from '#common/protocol/client-server.ts';
+import type { Desktop } from '#common/protocol/desktop.ts';
 import { NOTHING_HERE } from '../../client-runtime/facts.ts';
 import { type Pc, pc, type Teardown } from './client/pc.ts';
 import { makeDesktop, makeImage, makeUser, startTestServer } from './server/start.ts';

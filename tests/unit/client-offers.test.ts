@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Desktop, SyncState } from '#common/protocol/client-server.ts';
+import type { Desktop, SyncState } from '#common/protocol/desktop.ts';
 import type { Facts } from '../../client-runtime/facts.ts';
 import { saidAlone } from '../../client-runtime/kiosk/page/texts/said.ts';
 import { offerOf } from '../../client-runtime/offers.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { DesktopState } from '#common/protocol/client-server.ts';
+import type { DesktopState } from '#common/protocol/desktop.ts';
 import type { Facts, Wanted, WantedDesktop } from '../../client-runtime/facts.ts';
 import { backOffMs, nextDeadline, nextSteps, type Step } from '../../client-runtime/plan.ts';
 import { kioskState } from '../../client-runtime/screen.ts';

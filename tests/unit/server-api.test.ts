@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import t from 'tap';
 import { Type } from 'typebox';
-import { Desktop, Image, Session, TunnelConfig, User, ViewerTicket } from '#common/protocol/client-server.ts';
+import { Image, Session, TunnelConfig, User, ViewerTicket } from '#common/protocol/client-server.ts';
+import { Desktop } from '#common/protocol/desktop.ts';
 import { HostingError } from '../../server/hosting.ts';
 import { refusal } from './server/expect.ts';
 import {

@@ -5,7 +5,8 @@ import t from 'tap';
 import { Value } from 'typebox/value';
 import { Agent, request } from 'undici';
 import WebSocket from 'ws';
-import { Desktop, ErrorBody } from '#common/protocol/client-server.ts';
+import { ErrorBody } from '#common/protocol/client-server.ts';
+import { Desktop } from '#common/protocol/desktop.ts';
 import { DISK_A, FakePc, openHostLink } from './server/fake-pc.ts';
 import { makeDesktop, makeImage, makeUser, PASSWORD, startTestServer, wireGuardKey } from './server/start.ts';
 

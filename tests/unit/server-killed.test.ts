@@ -7,7 +7,8 @@ import t from 'tap';
 import { Type } from 'typebox';
 import { PinnedClient } from '#common/http/pinned-client.ts';
 import { type LongProcess, startProcess } from '#common/process.ts';
-import { Desktop, LoggedIn, User } from '#common/protocol/client-server.ts';
+import { LoggedIn, User } from '#common/protocol/client-server.ts';
+import { Desktop } from '#common/protocol/desktop.ts';
 import { makeDesktop, makeImage, PASSWORD } from './server/start.ts';
 
 const PROGRAM = fileURLToPath(new URL('./server/until-killed.ts', import.meta.url));

@@ -1,4 +1,4 @@
-import type { Desktop } from '#common/protocol/client-server.ts';
+import type { Desktop } from '#common/protocol/desktop.ts';
 import type { Deployment } from '../deployment.ts';
 import { eventually } from '../eventually.ts';
 import {

@@ -1,6 +1,6 @@
 /** After a fault and its healing: what must be true of the disks and machines. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Desktop } from '#common/protocol/client-server.ts';
+import type { Desktop } from '#common/protocol/desktop.ts';
 import type { Machine } from '../machine.ts';
 import { nodeCommand } from '../own-node.ts';
 import type { World } from './world.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Desktop, DiskIdentity } from '#common/protocol/client-server.ts';
+import type { Desktop, DiskIdentity } from '#common/protocol/desktop.ts';
 import type { Disk } from '../command-line.ts';
 import type { Deployment } from '../deployment.ts';
 import { eventually } from '../eventually.ts';

@@ -1,6 +1,6 @@
 /** Statuses as a host makes them, from desktops as the server tells them. */
 import { agentStatus } from '#common/agent/status.ts';
-import type { Attachment, Desktop } from '#common/protocol/client-server.ts';
+import type { Attachment, Desktop } from '#common/protocol/desktop.ts';
 import type { AgentStatus } from '#common/protocol/host-guest.ts';
 
 const STATES: Record<Attachment['state']['kind'], Attachment['state']> = {

@@ -1,5 +1,5 @@
 /** A desktop whose disk is kept on PCs too, for tests of the runtime's plans and words. */
-import type { Attachment, Desktop, Holder, KnownDisk, SyncState } from '#common/protocol/client-server.ts';
+import type { Attachment, Desktop, Holder, KnownDisk, SyncState } from '#common/protocol/desktop.ts';
 import type { HereFact, SessionFact } from '../../../client-runtime/facts.ts';
 import { AT, blue, desktop, ID, login, NOW, RUNNING, session } from './situation.ts';
 

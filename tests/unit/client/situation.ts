@@ -1,5 +1,6 @@
 /** Situations of the runtime, for the tests of what it plans and shows. */
-import type { Desktop, DesktopState, LoggedIn } from '#common/protocol/client-server.ts';
+import type { LoggedIn } from '#common/protocol/client-server.ts';
+import type { Desktop, DesktopState } from '#common/protocol/desktop.ts';
 import {
   type Display,
   type Facts,

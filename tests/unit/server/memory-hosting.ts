@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import type { DrbdEnd } from '#common/drbd/resource.ts';
 import { UserError } from '#common/errors.ts';
 import type { DesktopHost } from '#common/hosting/host.ts';
-import type { DesktopState, TunnelConfig, ViewerTicket } from '#common/protocol/client-server.ts';
+import type { TunnelConfig, ViewerTicket } from '#common/protocol/client-server.ts';
+import type { DesktopState } from '#common/protocol/desktop.ts';
 import type { DrbdStatus, HostCallName, HostNotice, MachineState } from '#common/protocol/host-link.ts';
 import {
   type DesktopRecord,

@@ -3,7 +3,7 @@
  * orchestration ever lets two of them write, or loses a write that was acknowledged. Everything can fail, hang, or die.
  */
 import type { DesktopHost } from '#common/hosting/host.ts';
-import type { DiskIdentity } from '#common/protocol/client-server.ts';
+import type { DiskIdentity } from '#common/protocol/desktop.ts';
 import { type DrbdStatus, type HostCallName, HostCalls, type MachineState } from '#common/protocol/host-link.ts';
 
 export type Fault = 'failBefore' | 'failAfter' | 'hang' | 'cutLink' | 'serverDies' | 'powerCut';

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { Attachment, Desktop, SyncState } from '#common/protocol/client-server.ts';
+import type { Attachment, Desktop, SyncState } from '#common/protocol/desktop.ts';
 import type { KioskCommand, Language, Offer } from '../../protocol.ts';
 import { useKiosk } from '../context.ts';
 import { useNow } from '../hooks.ts';

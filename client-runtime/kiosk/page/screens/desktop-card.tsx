@@ -1,4 +1,4 @@
-import type { Desktop } from '#common/protocol/client-server.ts';
+import type { Desktop } from '#common/protocol/desktop.ts';
 import type { Offer } from '../../protocol.ts';
 import { useKiosk } from '../context.ts';
 import { useId } from '../hooks.ts';

@@ -1,5 +1,5 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
-import type { Desktop } from '#common/protocol/client-server.ts';
+import type { Desktop } from '#common/protocol/desktop.ts';
 import type { Notice, Offer } from '../../protocol.ts';
 import { useKiosk } from '../context.ts';
 import { Confirm } from '../parts/confirm.tsx';

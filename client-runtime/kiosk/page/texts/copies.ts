@@ -1,5 +1,5 @@
 /** Every word about a desktop's place: its copy on this PC, the choice of a disk, moving, leaving. */
-import type { Desktop } from '#common/protocol/client-server.ts';
+import type { Desktop } from '#common/protocol/desktop.ts';
 import type { DiskReason, GoingAway, Why } from '../../protocol.ts';
 
 type Of<T> = (value: T) => string;

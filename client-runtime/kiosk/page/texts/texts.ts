@@ -3,8 +3,8 @@
  * the screens, which are few.
  */
 
-import type { Desktop } from '#common/protocol/client-server.ts';
 import type { KEYBOARDS } from '#common/protocol/config.ts';
+import type { Desktop } from '#common/protocol/desktop.ts';
 import type { Language, LinkProblem, LoginProblem, Notice } from '../../protocol.ts';
 import type { CopyTexts } from './copies.ts';
 import { en } from './en.ts';
