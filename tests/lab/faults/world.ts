@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Desktop, DiskIdentity } from '#common/protocol/desktop.ts';
+import type { Screen } from '../../../client-runtime/kiosk/protocol.ts';
 import type { Disk } from '../command-line.ts';
 import type { Deployment } from '../deployment.ts';
 import { eventually } from '../eventually.ts';
@@ -69,7 +71,10 @@ export class World {
   /** Keeps the desktop's disk on the PC too, as a person at the kiosk would; returns when they are the same. */
   async attach(serial: string, withinMs = 1_200_000): Promise<void> {
     await this.keepCopy(serial);
-    await this.waitFor('in sync', withinMs, (d) => d.attachment?.state.kind === 'inSync');
+    await this.waitFor('attached', 120_000, (d) => d.attachment !== undefined);
+    const over = ({ attachment }: Desktop) => !attachment || attachment.state.kind === 'inSync';
+    const { attachment, notice } = await this.waitFor('in sync', withinMs, over);
+    if (!attachment) throw new Error(notice?.text ?? 'the copy was given up');
   }
 
   /** Chooses and confirms the disk; returns when the kiosk has taken it. */
@@ -116,16 +121,20 @@ export class World {
   }
 
   /**
-   * After a fault: does what the person would do (log in again, open the desktop again), and waits until the desktop runs,
-   * writes, and no copy of it is behind.
+   * After a fault: does what the person would do (log in again, open the desktop again, give up what did not work), and
+   * waits until the desktop runs, writes, and no copy of it is behind.
    */
   async settle(withinMs: number): Promise<Desktop> {
     const deadline = Date.now() + withinMs;
     const left = () => Math.max(1_000, deadline - Date.now());
     await eventually('the server answers', left(), async () => (await this.desktop()).id === this.id);
     for (;;) {
-      const { screen } = await kioskIs(this.pc, 'settled', left(), (s) => SETTLED.has(s.screen.kind));
+      const { screen } = await kioskIs(this.pc, 'settled', left(), ({ screen: s }) => SETTLED.has(s.kind) || waits(s));
       if (screen.kind === 'login') await logInRemotely(this.pc, PERSON);
+      if (waits(screen) && Date.now() < deadline) {
+        await this.#giveUp(screen);
+        continue;
+      }
       if (screen.kind === 'desktops' || screen.kind === 'login') {
         await kiosk(this.pc, { do: 'openDesktop', id: this.id });
       }
@@ -144,6 +153,18 @@ export class World {
       }
     }
   }
+
+  /** Answers a screen that somebody left: unless whoever came there goes on meanwhile. */
+  async #giveUp(screen: Screen): Promise<void> {
+    await sleep(10_000);
+    const now = await kiosk(this.pc).catch(() => undefined);
+    if (!isDeepStrictEqual(now?.screen, screen)) return;
+    await kiosk(this.pc, screen.kind === 'disks' ? { do: 'workRemotely' } : { do: 'stay' });
+  }
 }
+
+/** Whether the kiosk waits for a person's answer. */
+const waits = (screen: Screen) =>
+  (screen.kind === 'disks' && !screen.busy) || (screen.kind === 'leaving' && screen.step.kind === 'asking');
 
 const SETTLED = new Set(['login', 'desktops', 'inUse', 'opening']);
