@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Desktop, DiskIdentity } from '#common/protocol/desktop.ts';
-import type { Screen } from '../../../client-runtime/kiosk/protocol.ts';
+import type { KioskState, Screen } from '../../../client-runtime/kiosk/protocol.ts';
 import type { Disk } from '../command-line.ts';
 import type { Deployment } from '../deployment.ts';
 import { eventually } from '../eventually.ts';
-import { kiosk, kioskIs, logInRemotely } from '../kiosk-remote.ts';
+import { kiosk, kioskIs } from '../kiosk-remote.ts';
 import type { Machine } from '../machine.ts';
 import { ProbeListener } from '../probe.ts';
 
@@ -104,7 +104,8 @@ export class World {
   /** Logs out, which brings the desktop back and hands the metadata over, and in again. */
   async leaveAndReturn(): Promise<void> {
     await kiosk(this.pc, { do: 'logOut' });
-    await logInRemotely(this.pc, PERSON);
+    await kioskIs(this.pc, 'leaving', 60_000, ({ screen }) => !LOGGED_IN.has(screen.kind));
+    await this.#logIn();
     await kiosk(this.pc, { do: 'openDesktop', id: this.id });
   }
 
@@ -129,8 +130,9 @@ export class World {
     const left = () => Math.max(1_000, deadline - Date.now());
     await eventually('the server answers', left(), async () => (await this.desktop()).id === this.id);
     for (;;) {
-      const { screen } = await kioskIs(this.pc, 'settled', left(), ({ screen: s }) => SETTLED.has(s.kind) || waits(s));
-      if (screen.kind === 'login') await logInRemotely(this.pc, PERSON);
+      const there = ({ screen }: KioskState) => LOGGED_IN.has(screen.kind) || screen.kind === 'login' || waits(screen);
+      const { screen } = await kioskIs(this.pc, 'settled', left(), there);
+      if (screen.kind === 'login') await this.#logIn();
       if (waits(screen) && Date.now() < deadline) {
         await this.#giveUp(screen);
         continue;
@@ -154,6 +156,15 @@ export class World {
     }
   }
 
+  /** Logs in, unless that was done meanwhile: what a fault interrupted goes on beside its healing. */
+  async #logIn(): Promise<void> {
+    const there = ({ screen }: KioskState) => LOGGED_IN.has(screen.kind) || (screen.kind === 'login' && !screen.busy);
+    const { screen } = await kioskIs(this.pc, 'at the login screen', 400_000, there);
+    if (screen.kind !== 'login') return;
+    await kiosk(this.pc, { do: 'logIn', ...PERSON });
+    await kioskIs(this.pc, 'logged in', 120_000, (s) => LOGGED_IN.has(s.screen.kind));
+  }
+
   /** Answers a screen that somebody left: unless whoever came there goes on meanwhile. */
   async #giveUp(screen: Screen): Promise<void> {
     await sleep(10_000);
@@ -167,4 +178,4 @@ export class World {
 const waits = (screen: Screen) =>
   (screen.kind === 'disks' && !screen.busy) || (screen.kind === 'leaving' && screen.step.kind === 'asking');
 
-const SETTLED = new Set(['login', 'desktops', 'inUse', 'opening']);
+const LOGGED_IN: ReadonlySet<Screen['kind']> = new Set(['desktops', 'inUse', 'opening']);
