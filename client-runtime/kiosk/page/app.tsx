@@ -1,9 +1,9 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { KioskCommand, KioskState, Screen } from '../protocol.ts';
 import { KioskContext, useKiosk } from './context.ts';
-import { Backdrop } from './parts/backdrop.tsx';
 import { Button } from './parts/button.tsx';
 import { ConfigProblems } from './parts/config-problems.tsx';
+import { Ground } from './parts/ground.tsx';
 import { Icon } from './parts/icon.tsx';
 import { Logo } from './parts/logo.tsx';
 import { StatusBar } from './parts/status-bar.tsx';
@@ -50,7 +50,7 @@ export function App({ state, connected, send }: AppProps) {
     <KioskContext.Provider value={kiosk}>
       {!connected && <ConnectionLost />}
       <Header screen={state?.screen} />
-      <Backdrop />
+      <Ground />
       <main>
         <div class={`stage on-${state?.screen.kind ?? 'starting'}`}>
           {state ? <ScreenOf screen={state.screen} serverName={state.serverName} /> : <Starting />}
