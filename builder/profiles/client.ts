@@ -24,7 +24,7 @@ export const client: LiveProfile = {
       'gir1.2-spiceclientglib-2.0',
       'gir1.2-spiceclientgtk-3.0',
       'fonts-dejavu-core',
-      'fonts-inter', // for the tab over a desktop: GTK does not take the page's own file, which is WOFF2
+      'fonts-inter',
       'xkb-data',
       // sound: SPICE plays through GStreamer straight to ALSA; no sound server
       'gstreamer1.0-alsa',
@@ -70,7 +70,7 @@ export const client: LiveProfile = {
       '/usr/lib/x86_64-linux-gnu/gbm/*',
       // GStreamer: what SPICE plays and what WebKit looks for stays (pathIncludes)
       '/usr/lib/x86_64-linux-gnu/gstreamer-1.0/*.so',
-      // the weights that the tab does not use
+      // the weights that neither the page nor the tab over a desktop uses
       '/usr/share/fonts/opentype/inter/*',
       // QEMU: other machines than a PC, firmware of other architectures, ROMs for booting from the network
       '/usr/bin/qemu-system-i386',
@@ -108,8 +108,9 @@ export const client: LiveProfile = {
     ],
     pathIncludes: [
       ...COMMON_PATH_INCLUDES,
-      '/usr/share/fonts/opentype/inter/Inter-Regular.otf',
-      '/usr/share/fonts/opentype/inter/Inter-SemiBold.otf',
+      ...['Regular', 'Medium', 'SemiBold', 'Bold'].map(
+        (weight) => `/usr/share/fonts/opentype/inter/Inter-${weight}.otf`,
+      ),
       '/usr/lib/drbd/drbdadm-84',
       '/usr/lib/drbd/drbdsetup-84',
       '/usr/share/qemu/kvmvapic.bin',
@@ -279,9 +280,29 @@ export const client: LiveProfile = {
       'drivers/net/fddi/**',
       'net/{can,atm,ax25,netrom,rose,nfc,sctp,tipc,batman-adv,rds,smc,dccp,ieee802154,mac802154,6lowpan,openvswitch,ceph,appletalk,mptcp,ife,hsr,l2tp}/**',
       'fs/{ceph,ocfs2,gfs2,dlm,afs,coda,orangefs,jfs,reiserfs,hfs,ufs,minix,affs,befs,omfs,qnx4,qnx6,sysv,ubifs,jffs2,nilfs2,9p,bcachefs,smb,nfs,nfsd,lockd}/**',
+      // disks are never mounted: what is on them is read by ourselves (client-runtime/disks/file-systems)
+      'fs/{xfs,btrfs,f2fs,ntfs3,cachefiles,nfs_common,exfat,udf,romfs,cramfs,efs,hpfs,freevxfs,adfs,bfs,zonefs,ecryptfs,vboxsf}/**',
+      'drivers/md/!(dm-mod.ko)',
+      'drivers/md/*/**',
+      // disks that are reached over a network; the protocols and cards for it
+      'drivers/block/{rbd,nbd,mtip32xx}.ko',
+      'drivers/block/{aoe,rnbd}/**',
+      'drivers/nvme/target/**',
+      'drivers/nvme/host/nvme-{rdma,fc,tcp}.ko',
+      'drivers/scsi/{fcoe,libfc}/**',
+      'drivers/crypto/{chelsio,cavium,intel/qat}/**',
+      // studios' sound cards; being a USB device; USB devices that only a desktop uses, by redirection
       'sound/{firewire,isa}/**',
+      'sound/pci/{echoaudio,asihpi,rme9652,mixart,pcxhr,lx6464es,korg1212,ice1712,au88x0}/**',
+      'drivers/usb/{gadget,serial,atm,usbip}/**',
+      'drivers/input/{joystick,gameport}/**',
+      // speech and management of servers, and the tables that nftables took the place of
+      'drivers/{accessibility,char/ipmi,dma/idxd,vhost,android}/**',
+      'net/netfilter/xt_*.ko',
+      'net/ipv{4,6}/netfilter/{ip,arp}*.ko',
       // a screen of 16 colours, which cage cannot use, and the beep
-      'drivers/video/{vgastate,fbdev/vga16fb}.ko',
+      'drivers/video/vgastate.ko',
+      'drivers/video/fbdev/**',
       'drivers/input/misc/pcspkr.ko',
       // servers' storage and network cards; virtual machines other than KVM's
       'drivers/scsi/{lpfc,qla2xxx,qla4xxx,bfa,be2iscsi,bnx2i,bnx2fc,cxgbi,csiostor,fnic,snic,qedf,qedi,mpi3mr,mpt3sas,megaraid,aic7xxx,aic94xx,aacraid,smartpqi,pm8001,hpsa.ko,elx,isci,esas2r,arcmsr,mvsas,3w-*,ips.ko,ipr.ko,advansys.ko,dpt*,qla1280.ko,hptiop.ko,stex.ko,wd719x.ko,atp870u.ko,dc395x.ko,am53c974.ko,sym53c8xx_2,BusLogic*}',
@@ -294,7 +315,7 @@ export const client: LiveProfile = {
       'net/{sunrpc,rxrpc,sched,wireless,x25,lapb,llc,phonet,caif,kcm,decnet,dsa,bridge/netfilter,netfilter/ipvs,netfilter/ipset,nsh,vmw_vsock,key,xfrm}/**',
       '**/*test*.ko',
     ],
-    // cards of AMD since 2015, and Intel's newest: their drivers give up without it
-    needFirmware: ['drivers/gpu/drm/{amd,xe}/**'],
+    // cards of AMD since 2015, and Intel's newest, and laptops' sound by DSP: their drivers give up without it
+    needFirmware: ['drivers/gpu/drm/{amd,xe}/**', 'sound/soc/**'],
   },
 };
