@@ -148,7 +148,7 @@ export class World {
         (d.holder === undefined || d.attachment !== undefined) &&
         (this.probe.last?.heardAt ?? 0) > from;
       try {
-        return await this.waitFor('running, writing and in sync', Math.min(left(), 60_000), quiet);
+        return await this.waitFor('running, writing and in sync', Math.min(left(), 30_000), quiet);
       } catch (error) {
         if (Date.now() + 1_000 > deadline) throw error;
         await sleep(1_000); // perhaps the screen went back to the list: look again
