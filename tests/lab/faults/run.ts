@@ -43,6 +43,8 @@ const ACTIONS = {
 } as const;
 type ActionName = keyof typeof ACTIONS;
 
+const ATTACHES: ReadonlySet<ActionName> = new Set(['attach', 'attachAnew']);
+
 /** Milliseconds: from the beginning of the action to the fault, and how long a fault with a length lasts. */
 const STRIKE_AFTER = [0, 9_000] as const;
 const HOLD = [1_000, 20_000] as const;
@@ -88,7 +90,9 @@ async function oneFault(world: World, random: Random, options: FaultOptions, res
   try {
     await world.settle(HEAL_MS);
     say(`  ${action}: ${await acting}`);
-    await world.settle(HEAL_MS);
+    const { attachment } = await world.settle(HEAL_MS);
+    // What a fault prevented, the person does again; and there is little to break at a desktop that is on one disk only.
+    if (!attachment && ATTACHES.has(action)) await world.attach(disk, HEAL_MS);
   } catch (error) {
     result.notHealed += 1;
     say(`  NOT HEALED: ${messageOf(error)}`);
