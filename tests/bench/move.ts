@@ -38,6 +38,7 @@ chown flexdeploy-qemu: /srv/bench/disk.raw`;
 interface Moved {
   downtime: number;
   total: number;
+  pause: number;
 }
 const SIDES = ['ours', 'plain'] as const;
 type Side = (typeof SIDES)[number];
@@ -46,6 +47,7 @@ export const move: Bench = {
   figures: {
     'move-downtime': 'how long a desktop stands still in a move, beside QEMU with a shared disk',
     'move-time': 'from the order to move it until it runs on the other side',
+    'move-pause': 'longest time between two records of its writer meanwhile, by its own clock',
   },
   runs: 3,
   run: async ({ wanted, runs, say, report }) => {
@@ -67,7 +69,7 @@ async function measure(machine: Machine, runs: number, say: (line: string) => vo
     for (const side of SIDES) {
       const moves = await work(machine, side);
       all[side].push(...moves);
-      const words = moves.map((m) => `${m.downtime} ms of ${(m.total / 1000).toFixed(1)} s`);
+      const words = moves.map((m) => `${m.downtime} ms of ${(m.total / 1000).toFixed(1)} s (pause ${m.pause} ms)`);
       say(`move ${run} of ${runs}, ${side}: stood still ${words.join(', and back ')}`);
     }
   }
@@ -78,6 +80,7 @@ async function measure(machine: Machine, runs: number, say: (line: string) => vo
   return [
     figure('move-downtime', 'ms', ({ downtime }) => downtime),
     figure('move-time', 's', ({ total }) => total / 1000),
+    figure('move-pause', 'ms', ({ pause }) => pause),
   ];
 }
 

@@ -23,6 +23,8 @@ interface Moved {
   downtime: number;
   /** From the order until then. */
   total: number;
+  /** Longest time between two records from the order until it has come to rest, by the desktop's own clock. */
+  pause: number;
 }
 
 async function turn(side: Side): Promise<Moved[]> {
@@ -33,8 +35,10 @@ async function turn(side: Side): Promise<Moved[]> {
     const boot = probe.last?.boot;
     const moves: Moved[] = [];
     for (const from of [0, 1] as const) {
-      moves.push(await measuredMove(side, from));
+      const begun = Date.now();
+      const measured = await measuredMove(side, from);
       await writing(probe, WRITING_LIMIT);
+      moves.push({ ...measured, pause: Math.round(probe.longestGap(begun).own * 1000) });
       await side.finish(from);
     }
     if (probe.last?.boot !== boot) throw new Error('the desktop was started again in between');
@@ -47,7 +51,7 @@ async function turn(side: Side): Promise<Moved[]> {
 }
 
 /** QEMU's own events tell when, at both ends by the same clock, whatever was between them. */
-async function measuredMove(side: Side, from: From): Promise<Moved> {
+async function measuredMove(side: Side, from: From): Promise<Omit<Moved, 'pause'>> {
   const { source, target } = ordered(side.places, from);
   source.stoppedAt = undefined;
   target.resumedAt = undefined;
