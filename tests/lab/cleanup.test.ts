@@ -56,10 +56,12 @@ for (const [how, signal, code] of [
 }
 
 t.test('an error that nobody caught leaves no machine and no file', { timeout: 0 }, async (t) => {
+  const before = await receiveDefault();
   const { holder, folder } = await hold('held-crash', 'crash');
   t.match(await holder.exited, { code: 1 });
   await eventually('no machine runs', 5_000, async () => !(await machinesRun(folder)));
   t.notOk(await isThere(folder), 'its files are gone');
+  t.equal(await receiveDefault(), before, "the kernel's receive buffers are as before");
 });
 
 t.test('a run that is killed takes its machines with it; its files go with the next run', { timeout: 0 }, async (t) => {

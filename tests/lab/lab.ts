@@ -47,7 +47,7 @@ export class Lab {
     const folder = await mkdtemp(join(RUN_PARENT, `${RUN_PREFIX}${process.pid}-`));
     const lab = new Lab(results, folder, accelerator);
     lab.cleanup.add('removing the lab folder', () => rm(folder, { recursive: true, force: true }));
-    lab.cleanup.add('putting the receive buffers back', () => putReceiveBuffersBack(folder));
+    lab.cleanup.add('putting the receive buffers back', async () => putReceiveBuffersBack(folder));
     await widenReceiveBuffers(folder);
     if (open.size === 0) watchSignals();
     open.add(lab);
@@ -126,7 +126,10 @@ async function closeAllAndExit(code: number): Promise<void> {
 
 /** We end without having closed (an exception nobody caught): the machines die with us, their files must go too. */
 function onExit(): void {
-  for (const lab of open) rmSync(lab.folder, { recursive: true, force: true });
+  for (const lab of open) {
+    putReceiveBuffersBack(lab.folder);
+    rmSync(lab.folder, { recursive: true, force: true });
+  }
 }
 
 function watchSignals(): void {
@@ -147,7 +150,7 @@ async function sweep(): Promise<void> {
     const alive = await stat(`/proc/${pid}`).catch(() => undefined);
     if (alive) continue;
     const folder = join(RUN_PARENT, name);
-    await putReceiveBuffersBack(folder);
+    putReceiveBuffersBack(folder);
     await rm(folder, { recursive: true, force: true }).catch(() => {});
   }
 }

@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -53,11 +54,17 @@ export async function widenReceiveBuffers(folder: string): Promise<void> {
   await writeFile(RECEIVE_DEFAULT, String(RECEIVE_BUFFER)).catch(() => {});
 }
 
-/** @param folder of the lab that widened them; where it did not, or where they were changed since, nothing happens */
-export async function putReceiveBuffersBack(folder: string): Promise<void> {
-  const before = await readFile(join(folder, RECEIVE_BEFORE), 'utf8').catch(() => undefined);
-  if (before === undefined || Number(await receiveDefault()) !== RECEIVE_BUFFER) return;
-  await writeFile(RECEIVE_DEFAULT, before).catch(() => {});
+/**
+ * Synchronous, since a lab that ends by an error nobody caught has no time for anything else.
+ * @param folder of the lab that widened them; where it did not, or where they were changed since, nothing happens
+ */
+export function putReceiveBuffersBack(folder: string): void {
+  try {
+    const before = readFileSync(join(folder, RECEIVE_BEFORE), 'utf8');
+    if (Number(readFileSync(RECEIVE_DEFAULT, 'utf8')) === RECEIVE_BUFFER) writeFileSync(RECEIVE_DEFAULT, before);
+  } catch {
+    // never widened, or not ours to change
+  }
 }
 
 /** Bytes, as the kernel says it; undefined in a container that does not show it. */
