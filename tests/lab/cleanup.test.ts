@@ -56,16 +56,16 @@ for (const [how, signal, code] of [
 }
 
 t.test('an error that nobody caught leaves no machine and no file', { timeout: 0 }, async (t) => {
-  const before = await receiveDefault();
+  const before = receiveDefault();
   const { holder, folder } = await hold('held-crash', 'crash');
   t.match(await holder.exited, { code: 1 });
   await eventually('no machine runs', 5_000, async () => !(await machinesRun(folder)));
   t.notOk(await isThere(folder), 'its files are gone');
-  t.equal(await receiveDefault(), before, "the kernel's receive buffers are as before");
+  t.equal(receiveDefault(), before, "the kernel's receive buffers are as before");
 });
 
 t.test('a run that is killed takes its machines with it; its files go with the next run', { timeout: 0 }, async (t) => {
-  const before = await receiveDefault();
+  const before = receiveDefault();
   const { holder, folder } = await hold('held-kill');
   holder.kill('SIGKILL');
   await holder.exited;
@@ -74,7 +74,7 @@ t.test('a run that is killed takes its machines with it; its files go with the n
   const lab = await Lab.open('after-kill', { kernel: IMAGES.clientKernel(false) });
   t.notOk(await isThere(folder), 'the next lab did');
   await lab.close();
-  t.equal(await receiveDefault(), before, "the kernel's receive buffers are as before");
+  t.equal(receiveDefault(), before, "the kernel's receive buffers are as before");
 });
 
 t.test('a machine whose QEMU answers too late while it is held goes on', { timeout: 0 }, async (t) => {

@@ -46,9 +46,8 @@ export class Lab {
     const accelerator = await findAccelerator(options.kernel);
     const folder = await mkdtemp(join(RUN_PARENT, `${RUN_PREFIX}${process.pid}-`));
     const lab = new Lab(results, folder, accelerator);
-    lab.cleanup.add('removing the lab folder', () => rm(folder, { recursive: true, force: true }));
-    lab.cleanup.add('putting the receive buffers back', async () => putReceiveBuffersBack(folder));
-    await widenReceiveBuffers(folder);
+    lab.cleanup.add('removing the lab folder', async () => removeTraces(folder));
+    widenReceiveBuffers(folder);
     if (open.size === 0) watchSignals();
     open.add(lab);
     if (accelerator === 'tcg') {
@@ -126,10 +125,7 @@ async function closeAllAndExit(code: number): Promise<void> {
 
 /** We end without having closed (an exception nobody caught): the machines die with us, their files must go too. */
 function onExit(): void {
-  for (const lab of open) {
-    putReceiveBuffersBack(lab.folder);
-    rmSync(lab.folder, { recursive: true, force: true });
-  }
+  for (const lab of open) removeTraces(lab.folder);
 }
 
 function watchSignals(): void {
@@ -150,7 +146,16 @@ async function sweep(): Promise<void> {
     const alive = await stat(`/proc/${pid}`).catch(() => undefined);
     if (alive) continue;
     const folder = join(RUN_PARENT, name);
-    putReceiveBuffersBack(folder);
-    await rm(folder, { recursive: true, force: true }).catch(() => {});
+    try {
+      removeTraces(folder);
+    } catch {
+      // somebody else's
+    }
   }
+}
+
+/** What a lab leaves on this machine beside its results, however it ended. Synchronous, so that an exit can wait for it. */
+function removeTraces(folder: string): void {
+  putReceiveBuffersBack(folder);
+  rmSync(folder, { recursive: true, force: true });
 }

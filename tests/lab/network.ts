@@ -1,6 +1,5 @@
 import { createSocket } from 'node:dgram';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { UserError } from '#common/errors.ts';
@@ -47,27 +46,34 @@ const RECEIVE_BEFORE = 'receive-buffers-before';
  * works, slower.
  * @param folder of the lab
  */
-export async function widenReceiveBuffers(folder: string): Promise<void> {
-  const before = await receiveDefault();
+export function widenReceiveBuffers(folder: string): void {
+  const before = receiveDefault();
   if (before === undefined || Number(before) >= RECEIVE_BUFFER) return;
-  await writeFile(join(folder, RECEIVE_BEFORE), before);
-  await writeFile(RECEIVE_DEFAULT, String(RECEIVE_BUFFER)).catch(() => {});
+  writeFileSync(join(folder, RECEIVE_BEFORE), before);
+  try {
+    writeFileSync(RECEIVE_DEFAULT, String(RECEIVE_BUFFER));
+  } catch {
+    // not root
+  }
 }
 
 /**
- * Synchronous, since a lab that ends by an error nobody caught has no time for anything else.
  * @param folder of the lab that widened them; where it did not, or where they were changed since, nothing happens
  */
 export function putReceiveBuffersBack(folder: string): void {
   try {
     const before = readFileSync(join(folder, RECEIVE_BEFORE), 'utf8');
-    if (Number(readFileSync(RECEIVE_DEFAULT, 'utf8')) === RECEIVE_BUFFER) writeFileSync(RECEIVE_DEFAULT, before);
+    if (Number(receiveDefault()) === RECEIVE_BUFFER) writeFileSync(RECEIVE_DEFAULT, before);
   } catch {
     // never widened, or not ours to change
   }
 }
 
 /** Bytes, as the kernel says it; undefined in a container that does not show it. */
-export function receiveDefault(): Promise<string | undefined> {
-  return readFile(RECEIVE_DEFAULT, 'utf8').catch(() => undefined);
+export function receiveDefault(): string | undefined {
+  try {
+    return readFileSync(RECEIVE_DEFAULT, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
