@@ -300,7 +300,7 @@ export const client: LiveProfile = {
       'drivers/{accessibility,char/ipmi,dma/idxd,vhost,android}/**',
       'net/netfilter/xt_*.ko',
       'net/ipv{4,6}/netfilter/{ip,arp}*.ko',
-      // a screen of 16 colours, which cage cannot use, and the beep
+      // screens without DRM, which cage cannot use, and the beep
       'drivers/video/vgastate.ko',
       'drivers/video/fbdev/**',
       'drivers/input/misc/pcspkr.ko',
