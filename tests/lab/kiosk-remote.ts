@@ -1,6 +1,6 @@
 /** The kiosk driven from inside the PC, by the words that its page uses: for tests whose subject is not the page. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { KioskCommand, KioskState } from '../../client-runtime/kiosk/protocol.ts';
+import type { KioskCommand, KioskState, Screen } from '../../client-runtime/kiosk/protocol.ts';
 import type { Machine } from './machine.ts';
 import { inNode } from './own-node.ts';
 
@@ -42,9 +42,17 @@ export async function kioskIs(
   throw await pc.failure(`: not ${what} within ${withinMs / 1000} s; the kiosk: ${JSON.stringify(last?.screen)}`);
 }
 
-/** Logs in, whatever the screen shows now; returns when the list of desktops is there. */
+/** Screens of somebody who is logged in. */
+export const LOGGED_IN: ReadonlySet<Screen['kind']> = new Set(['desktops', 'inUse', 'opening']);
+
+/**
+ * Logs in, whatever the screen shows now, unless that is done already: after a fault, what it interrupted goes on beside
+ * its healing. Returns when the person is logged in.
+ */
 export async function logInRemotely(pc: Machine, person: { user: string; password: string }): Promise<void> {
-  await kioskIs(pc, 'at the login screen', 400_000, ({ screen }) => screen.kind === 'login' && !screen.busy);
-  await kiosk(pc, { do: 'logIn', user: person.user, password: person.password });
-  await kioskIs(pc, 'logged in', 120_000, ({ screen }) => screen.kind === 'desktops');
+  const there = ({ screen }: KioskState) => LOGGED_IN.has(screen.kind) || (screen.kind === 'login' && !screen.busy);
+  const { screen } = await kioskIs(pc, 'at the login screen', 400_000, there);
+  if (screen.kind !== 'login') return;
+  await kiosk(pc, { do: 'logIn', ...person });
+  await kioskIs(pc, 'logged in', 120_000, (s) => LOGGED_IN.has(s.screen.kind));
 }

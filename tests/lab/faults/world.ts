@@ -5,7 +5,7 @@ import type { KioskState, Screen } from '../../../client-runtime/kiosk/protocol.
 import type { Disk } from '../command-line.ts';
 import type { Deployment } from '../deployment.ts';
 import { eventually } from '../eventually.ts';
-import { kiosk, kioskIs } from '../kiosk-remote.ts';
+import { kiosk, kioskIs, LOGGED_IN, logInRemotely } from '../kiosk-remote.ts';
 import type { Machine } from '../machine.ts';
 import { ProbeListener } from '../probe.ts';
 
@@ -105,7 +105,7 @@ export class World {
   async leaveAndReturn(): Promise<void> {
     await kiosk(this.pc, { do: 'logOut' });
     await kioskIs(this.pc, 'leaving', 60_000, ({ screen }) => !LOGGED_IN.has(screen.kind));
-    await this.#logIn();
+    await logInRemotely(this.pc, PERSON);
     await kiosk(this.pc, { do: 'openDesktop', id: this.id });
   }
 
@@ -132,7 +132,7 @@ export class World {
     for (;;) {
       const there = ({ screen }: KioskState) => LOGGED_IN.has(screen.kind) || screen.kind === 'login' || waits(screen);
       const { screen } = await kioskIs(this.pc, 'settled', left(), there);
-      if (screen.kind === 'login') await this.#logIn();
+      if (screen.kind === 'login') await logInRemotely(this.pc, PERSON);
       if (waits(screen) && Date.now() < deadline) {
         await this.#giveUp(screen);
         continue;
@@ -156,15 +156,6 @@ export class World {
     }
   }
 
-  /** Logs in, unless that was done meanwhile: what a fault interrupted goes on beside its healing. */
-  async #logIn(): Promise<void> {
-    const there = ({ screen }: KioskState) => LOGGED_IN.has(screen.kind) || (screen.kind === 'login' && !screen.busy);
-    const { screen } = await kioskIs(this.pc, 'at the login screen', 400_000, there);
-    if (screen.kind !== 'login') return;
-    await kiosk(this.pc, { do: 'logIn', ...PERSON });
-    await kioskIs(this.pc, 'logged in', 120_000, (s) => LOGGED_IN.has(s.screen.kind));
-  }
-
   /** Answers a screen that somebody left: unless whoever came there goes on meanwhile. */
   async #giveUp(screen: Screen): Promise<void> {
     await sleep(10_000);
@@ -177,5 +168,3 @@ export class World {
 /** Whether the kiosk waits for a person's answer. */
 const waits = (screen: Screen) =>
   (screen.kind === 'disks' && !screen.busy) || (screen.kind === 'leaving' && screen.step.kind === 'asking');
-
-const LOGGED_IN: ReadonlySet<Screen['kind']> = new Set(['desktops', 'inUse', 'opening']);
