@@ -1,8 +1,9 @@
 /**
  * What QEMU's translator does to machines in which KVM runs; docs/decisions.md has what was seen. It may lose the global
  * interrupt flag of a processor (SVM's GIF), which then sleeps for good: the lab gives the flag back and says so. And
- * kernels crash, or spin for minutes, in places where real ones do not. No test can tell anything about our software after
- * that: the lab ends at once and says why.
+ * kernels crash, or spin for minutes, in places where real ones do not. A test that expects its machines to go on can tell
+ * nothing about our software after that: the lab ends at once and says why. To one about machines that fail it is a fault
+ * more.
  */
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -63,11 +64,14 @@ interface Look {
   lapic: string;
 }
 
-/** Looks after the machines of a lab until `signal`, or until it cannot help: then it calls `onFault` with a sentence. */
+/**
+ * Looks after the machines of a lab until `signal`. Of one that it cannot help it tells `onFault`, whose answer says whether
+ * the machine has begun anew; if not, nothing is looked at any more.
+ */
 export async function watchForEmulatorFault(
   lab: Lab,
   signal: AbortSignal,
-  onFault: (sentence: string) => void,
+  onFault: (machine: Machine, sentence: string) => Promise<boolean>,
 ): Promise<void> {
   const seen: Memory = { looks: new Map(), failures: new Map() };
   while (!signal.aborted) {
@@ -75,7 +79,7 @@ export async function watchForEmulatorFault(
     for (const machine of lab.machines.filter(({ running }) => running)) {
       const fault = await faultOf(machine, seen);
       if (signal.aborted) return;
-      if (fault) return onFault(fault);
+      if (fault && !(await onFault(machine, fault))) return;
     }
   }
 }

@@ -26,6 +26,11 @@ export class Lab {
   readonly folder: string;
   readonly cleanup = new Cleanup();
   readonly accelerator: Accelerator;
+  /**
+   * Where a machine may fail at any moment anyway: starts it anew after the emulator's own fault, told in a sentence. Without
+   * it such a fault ends the lab.
+   */
+  beginAnew: ((machine: Machine, sentence: string) => Promise<void>) | undefined;
   readonly #machines: Machine[] = [];
 
   private constructor(results: string, folder: string, accelerator: Accelerator) {
@@ -53,7 +58,7 @@ export class Lab {
     if (accelerator === 'tcg') {
       const watching = new AbortController();
       lab.cleanup.add('watching the emulator', async () => watching.abort());
-      void watchForEmulatorFault(lab, watching.signal, (sentence) => void lab.#onEmulatorFault(sentence));
+      void watchForEmulatorFault(lab, watching.signal, (...fault) => lab.#onEmulatorFault(...fault));
     }
     return lab;
   }
@@ -88,15 +93,20 @@ export class Lab {
     }
   }
 
-  /** What the machines do from here on tells nothing: says that it can be tried again. */
-  async #onEmulatorFault(sentence: string): Promise<void> {
-    if (closing) return;
+  /** What the machine does from here on tells nothing: begins anew, or says that it can be tried again. */
+  async #onEmulatorFault(machine: Machine, sentence: string): Promise<boolean> {
+    if (closing) return false;
+    if (this.beginAnew) {
+      await this.beginAnew(machine, sentence);
+      return true;
+    }
     console.log(`${EMULATOR_FAULT}: ${sentence}`);
     console.error(
       'From here on the emulated machines tell nothing about FlexDeploy (docs/decisions.md). Run this again.',
     );
     await this.#keepEvidence();
     await closeAllAndExit(EMULATOR_FAULT_EXIT);
+    return false;
   }
 
   /** Switches every machine off and removes their files. Results stay. */

@@ -19,7 +19,7 @@ const READ_MS = 180_000;
 export async function check(world: World): Promise<Findings> {
   const desktop = await world.desktop();
   const onPc = desktop.holder !== undefined;
-  const twoWriters = [...world.probe.twoWriters.splice(0)];
+  const twoWriters: string[] = [];
   const running = { server: await runs(world.server, world.id), pc: await runs(world.pc, world.id) };
   if (running.server && running.pc) twoWriters.push('QEMU of the desktop runs on the server and on the PC');
   const told = world.probe.newest;
@@ -42,6 +42,7 @@ export async function check(world: World): Promise<Findings> {
       await world.waitFor('answering and writing again', 120_000, goesOn);
     }
   }
+  twoWriters.push(...world.probe.twoWriters.splice(0));
   return { diverged, lostWrites, twoWriters };
 }
 

@@ -1,7 +1,7 @@
 /** A person at work, something that breaks meanwhile, and what must hold afterwards: again and again, seeded. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '#common/errors.ts';
-import { check } from './checks.ts';
+import { check, type Findings } from './checks.ts';
 import { FAULTS, type FaultName } from './faults.ts';
 import { Random } from './random.ts';
 import type { World } from './world.ts';
@@ -65,9 +65,14 @@ async function possibleActions(world: World): Promise<ActionName[]> {
 export async function randomFaults(world: World, options: FaultOptions): Promise<FaultResult> {
   const result = { runs: 0, diverged: 0, lostWrites: 0, twoWriters: 0, notHealed: 0 };
   const random = new Random(options.seed);
+  world.survive(options.say);
   const until = options.minutes ? Date.now() + options.minutes * 60_000 : Number.POSITIVE_INFINITY;
-  while (result.runs < options.runs && Date.now() < until && result.notHealed === 0) {
-    await oneFault(world, random, options, result);
+  try {
+    while (result.runs < options.runs && Date.now() < until && result.notHealed === 0) {
+      await oneFault(world, random, options, result);
+    }
+  } finally {
+    world.deployment.lab.beginAnew = undefined;
   }
   return result;
 }
@@ -86,20 +91,22 @@ async function oneFault(world: World, random: Random, options: FaultOptions, res
     (error) => `ended by: ${messageOf(error).split('\n')[0]?.slice(0, 160)}`,
   );
   await sleep(after);
-  await FAULTS[fault].strike(world, hold);
-  try {
+  const { crashes } = world;
+  await FAULTS[fault].strike(world, hold).catch((error) => {
+    if (world.crashes === crashes) throw error; // else the machine was not there any more
+  });
+  const findings = await healed(world, async () => {
     await world.settle(HEAL_MS);
     say(`  ${action}: ${await acting}`);
     const { attachment } = await world.settle(HEAL_MS);
     // What a fault prevented, the person does again; and there is little to break at a desktop that is on one disk only.
     if (!attachment && ATTACHES.has(action)) await world.attach(disk, HEAL_MS);
-  } catch (error) {
+  }).catch(async (error) => {
     result.notHealed += 1;
     say(`  NOT HEALED: ${messageOf(error)}`);
     await keep(world, `fault-${result.runs}`, say);
-    return;
-  }
-  const findings = await check(world);
+  });
+  if (!findings) return;
   for (const [kind, sentences] of Object.entries(findings) as [keyof typeof findings, string[]][]) {
     if (sentences.length > 0) result[kind] += 1;
     for (const sentence of sentences.slice(0, 5)) say(`  ${kind.toUpperCase()}: ${sentence}`);
@@ -108,6 +115,19 @@ async function oneFault(world: World, random: Random, options: FaultOptions, res
   const where = holder ? 'on the PC' : 'on the server';
   const took = Math.round((Date.now() - begun) / 1000);
   say(`  healed: ${where}, ${attachment ? 'in sync' : 'not attached'}, record ${world.probe.newest}, ${took} s`);
+}
+
+/** Waits for `heal` and looks at everything; again, whenever the emulator crashed a machine meanwhile. */
+async function healed(world: World, heal: () => Promise<void>): Promise<Findings> {
+  for (;;) {
+    const { crashes } = world;
+    try {
+      await heal();
+      return await check(world);
+    } catch (error) {
+      if (world.crashes === crashes) throw error;
+    }
+  }
 }
 
 async function keep(world: World, name: string, say: Say): Promise<void> {

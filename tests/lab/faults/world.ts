@@ -21,6 +21,8 @@ export class World {
   readonly probe: ProbeListener;
   /** 16 hexadecimal digits. */
   readonly id: string;
+  /** How often a machine lost power because of the emulator's own fault. */
+  crashes = 0;
 
   private constructor(deployment: Deployment, pc: Machine, probe: ProbeListener, id: string) {
     this.deployment = deployment;
@@ -53,6 +55,16 @@ export class World {
     say('logging in and starting the desktop');
     await world.settle(600_000);
     return world;
+  }
+
+  /** From now on a machine that the emulator crashes has lost power. */
+  survive(say: (line: string) => void): void {
+    this.deployment.lab.beginAnew = async (machine, sentence) => {
+      this.crashes += 1;
+      say(`  and by the emulator's own fault ${machine.name} loses power: ${sentence}`);
+      await machine.powerCut();
+      await machine.start();
+    };
   }
 
   desktop(): Promise<Desktop> {
