@@ -9,7 +9,7 @@ import { UserError } from '#common/errors.ts';
 import type { DesktopHost } from '#common/hosting/host.ts';
 import type { ErrorCode, TunnelConfig, ViewerTicket } from '#common/protocol/client-server.ts';
 import type { DesktopState, Firmware } from '#common/protocol/desktop.ts';
-import type { DrbdStatus, MachineState } from '#common/protocol/host-link.ts';
+import type { Baseline, DrbdStatus, MachineState } from '#common/protocol/host-link.ts';
 
 /** What the back half has to know of a desktop. The database of the front half is where it is kept. */
 export interface DesktopRecord {
@@ -126,6 +126,11 @@ export interface Hosting {
    * everything comes from the PC. What was here is kept until the copy is whole again. Idempotent.
    */
   discardOwn(desktop: DesktopRecord, resource: string): Promise<void>;
+  /**
+   * For the first sync to a disk that is made zero: where it begins. The server's end begins its connection anew, and what
+   * a PC has saved fits no more. undefined: everything has to be looked at.
+   */
+  baselineOf(desktop: DesktopRecord): Promise<Baseline | undefined>;
   /** The newer copy will never come: back to what {@link discardOwn} kept. No effect when nothing was kept. */
   restoreOwn(desktop: DesktopRecord): Promise<void>;
 

@@ -2,17 +2,22 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { gapsIn } from '#common/drbd/baseline.ts';
 import { Drbd } from '#common/drbd/control.ts';
 import { messageOf, UserError } from '#common/errors.ts';
 import { allowDesktopUser } from '#common/hosting/device-access.ts';
 import { loadDrbd } from '#common/hosting/drbd-module.ts';
-import type { HostAnswer, HostArgs, SavedMetadata } from '#common/protocol/host-link.ts';
+import type { Baseline, HostAnswer, HostArgs, SavedMetadata } from '#common/protocol/host-link.ts';
 import { run } from '#common/run.ts';
 import { checkFingerprint, makeFingerprint } from '../disks/fingerprint.ts';
 import type { GuardedDisk, OpenGuarded } from '../disks/guard.ts';
+import { makeZero } from '../disks/zeroing.ts';
 
 /** The PC hosts one desktop at a time. */
 export const PC_DISK = '/dev/drbd0';
+
+/** Milliseconds. A disk that takes longer for its zeros gets them from DRBD, piece by piece. */
+const ZEROING_LIMIT = 60_000;
 
 export interface ReplicaOptions {
   /** Of the desktop. */
@@ -111,10 +116,13 @@ export class Replica {
   }
 
   async #makeMetadata(
-    { saved, desktop, source }: HostArgs<'attach'>,
+    { saved, baseline, desktop, source }: HostArgs<'attach'>,
     guarded: GuardedDisk,
   ): Promise<HostAnswer<'attach'>> {
     const { log } = this.#options;
+    if (baseline && source === 'server' && (await this.#begin(baseline, guarded))) {
+      return { metadata: 'new', why: 'the disk was made empty, and only what is used is copied' };
+    }
     if (saved && source === 'server') {
       const { path, bytes, disk } = guarded;
       const check = await checkFingerprint({ path, bytes, disk, saved: saved.fingerprint });
@@ -129,6 +137,18 @@ export class Replica {
       }
     }
     return await this.#newMetadata(source === 'pc' ? 'this disk holds the newest copy' : 'nothing was saved');
+  }
+
+  /** Makes the disk zero where the server has nothing, and metadata that say so; `false`: not this disk. */
+  async #begin(baseline: Baseline, { path, bytes }: GuardedDisk): Promise<boolean> {
+    try {
+      if (!(await makeZero(path, gapsIn(baseline.used, bytes), ZEROING_LIMIT))) return false;
+      await this.drbd.createMetadataFrom(baseline, bytes);
+      return true;
+    } catch (err) {
+      this.#options.log.warn({ err }, 'the disk was not made empty');
+      return false;
+    }
   }
 
   async #newMetadata(why: string): Promise<HostAnswer<'attach'>> {

@@ -3,9 +3,11 @@
  * method may be called again when it has done its work already. Needs root and the module drbd.
  */
 import { readFile, rm, writeFile } from 'node:fs/promises';
+import { UserError } from '#common/errors.ts';
 import { writeFileDurably } from '#common/files.ts';
-import type { DrbdStatus } from '#common/protocol/host-link.ts';
+import type { Baseline, DrbdStatus } from '#common/protocol/host-link.ts';
 import { RunError, type RunOptions, type RunResult, run } from '#common/run.ts';
+import { metadataText } from './baseline.ts';
 import { parseNow } from './events.ts';
 import { type DrbdNode, hasPeer } from './resource.ts';
 
@@ -74,6 +76,28 @@ export class Drbd {
   /** New, empty metadata: everything is out of sync, and this end has nothing that anybody wants. Wipes what was there. */
   async createMetadata(): Promise<void> {
     await this.#meta('create-md', `--peer-max-bio-size=${LARGEST_REQUEST}`);
+  }
+
+  /** New metadata for a disk that is zero outside of `baseline.used`: only that is out of sync. Wipes what was there. */
+  async createMetadataFrom(baseline: Baseline, diskBytes: number): Promise<void> {
+    const text = metadataText(baseline, { diskBytes, largestRequest: LARGEST_REQUEST });
+    await this.createMetadata();
+    await this.restoreMetadata(text);
+  }
+
+  /**
+   * Disconnects, and notes from now on what is written: a peer whose data are those of this moment gets only that.
+   * @returns the generation of the data of this moment, as a peer has to name it
+   */
+  async startNoting(): Promise<string> {
+    await this.disconnect();
+    await this.#adm(['new-current-uuid', '--clear-bitmap', this.name], { timeoutMs: METADATA_LIMIT });
+    const { stdout } = await this.#adm(['get-gi', this.name], { timeoutMs: 10_000 });
+    // current:bitmap:history:… ; the lowest bit tells of a primary and is none of the number
+    const bitmap = stdout.trim().split('\n').at(-1)?.split(':')[1] ?? '';
+    if (!/^[0-9A-F]{16}$/.test(bitmap))
+      throw new UserError(`${this.name} does not tell its generation: ${stdout.trim()}`);
+    return (BigInt(`0x${bitmap}`) & ~1n).toString(16).toUpperCase().padStart(16, '0');
   }
 
   /** Attaches disk and metadata, and connects if the text names a peer. */

@@ -26,6 +26,7 @@ const UNKNOWN: DrbdStatus = {
   peerRole: 'Unknown',
   peerDisk: 'DUnknown',
   outOfSyncKiB: 0,
+  resyncKiB: 0,
   receivedKiB: 0,
   sentKiB: 0,
   writtenKiB: 0,
@@ -62,7 +63,7 @@ export class DrbdEvents {
    */
   takeCounters(procDrbd: string): string[] {
     const told: string[] = [];
-    for (const [, minor, counters = ''] of procDrbd.matchAll(/^ *(\d+): cs:.*\n +(ns:.*)$/gm)) {
+    for (const [, minor, counters = '', next = ''] of procDrbd.matchAll(/^ *(\d+): cs:.*\n +(ns:.*)$(?=\n(.*)|)/gm)) {
       const name = this.#minors.get(Number(minor));
       const known = name === undefined ? undefined : this.#known.get(name);
       if (name === undefined || !known) continue;
@@ -71,7 +72,8 @@ export class DrbdEvents {
       const moved = known.outOfSyncKiB !== outOfSyncKiB;
       const copying = known.replication !== 'Off' && known.replication !== 'Established';
       const [writtenKiB, readKiB] = [of('dw'), of('dr')];
-      this.#known.set(name, { ...known, outOfSyncKiB, sentKiB, receivedKiB, writtenKiB, readKiB });
+      const resyncKiB = copying ? (totalKiB(next) ?? known.resyncKiB ?? 0) : 0;
+      this.#known.set(name, { ...known, outOfSyncKiB, resyncKiB, sentKiB, receivedKiB, writtenKiB, readKiB });
       if (moved || copying) told.push(name);
     }
     return told;
@@ -100,6 +102,12 @@ export class DrbdEvents {
       this.#known.set(name, { ...known, connection, replication, peerRole, peerDisk });
     } else if (known && kind === 'device') this.#known.set(name, { ...known, disk: UNKNOWN.disk });
   }
+}
+
+/** `	sync'ed: 33.3% (174080/262144)K`, what is left and all of it (drbd_proc.c); undefined for any other line. */
+function totalKiB(line: string): number | undefined {
+  const [, total, unit] = /sync'ed:.*\(\d+\/(\d+)\)([KM])/.exec(line) ?? [];
+  return total === undefined ? undefined : Number(total) * (unit === 'M' ? 1024 : 1);
 }
 
 /** The output of `events2 --now`. */

@@ -37,7 +37,8 @@ export interface SyncView {
 export function syncStateOf({ status, diskBytes, samples, paused, disconnectedSince }: SyncView): SyncState {
   if (status?.connection !== 'Connected') return { kind: 'disconnected', since: disconnectedSince };
   const bytesLeft = status.outOfSyncKiB * 1024;
-  const percent = diskBytes > 0 ? Math.min(100, Math.max(0, 100 * (1 - bytesLeft / diskBytes))) : 100;
+  const allBytes = status.resyncKiB ? status.resyncKiB * 1024 : diskBytes;
+  const percent = allBytes > 0 ? Math.min(100, Math.max(0, 100 * (1 - bytesLeft / allBytes))) : 100;
   switch (status.replication) {
     case 'Established':
       if (status.disk === 'UpToDate' && status.peerDisk === 'UpToDate') return { kind: 'inSync' };

@@ -37,6 +37,7 @@ const LvRow = Type.Object({
   metadata_percent: Type.String(),
   lv_when_full: Type.String(),
 });
+const ThinRow = Type.Object({ thin_id: Type.String() });
 const VgRow = Type.Object({ vg_name: Type.String(), vg_size: Type.String(), vg_free: Type.String() });
 
 const REPORT_OPTIONS = ['--reportformat', 'json', '--units', 'b', '--nosuffix'];
@@ -124,6 +125,18 @@ export async function removeVolume(group: string, name: string): Promise<void> {
 /** Makes the metadata of a pool larger, from the group's free space. */
 export async function growPoolMetadata(group: string, pool: string, bytes: number): Promise<void> {
   await lvm(['lvextend', '--poolmetadatasize', `+${bytes}b`, lv(group, pool)]);
+}
+
+/** The number that a thin volume has in its pool. */
+export async function thinIdOf(group: string, name: string): Promise<number> {
+  const [row] = await report('lv', ThinRow, ['lvs', ...REPORT_OPTIONS, '-o', 'thin_id', lv(group, name)]);
+  if (!row?.thin_id) throw new UserError(`${lv(group, name)} is not a thin volume`);
+  return Number(row.thin_id);
+}
+
+/** What the device mapper calls a part of a volume. In its names a hyphen of a name's own is doubled. */
+export function mapperPath(group: string, part: string): string {
+  return `/dev/mapper/${checkName(group).replaceAll('-', '--')}-${part}`;
 }
 
 /** The volume's device file. */

@@ -47,6 +47,19 @@ export const SavedMetadata = Type.Object({
 });
 export type SavedMetadata = Static<typeof SavedMetadata>;
 
+/**
+ * Where a first sync begins, so that only what may hold something is copied: the server's end has noted all writes since
+ * `uuid` (the data's generation, DRBD's bitmap UUID), and held nothing but zeros outside of `used` then.
+ */
+export const Baseline = Type.Object({
+  uuid: Type.String({ pattern: '^[0-9A-F]{16}$' }),
+  /** Ascending, in whole MiB. */
+  used: Type.Array(Type.Object({ from: Type.Integer({ minimum: 0 }), bytes: Type.Integer({ minimum: 1 }) }), {
+    maxItems: 1_000_000,
+  }),
+});
+export type Baseline = Static<typeof Baseline>;
+
 /** Why the disk may be written. The PC's guard checks each in its own way. */
 export const Consent = Type.Union([
   Type.Object({
@@ -67,6 +80,9 @@ export const DrbdStatus = Type.Object({
   peerRole: Type.String(),
   peerDisk: Type.String(),
   outOfSyncKiB: Type.Integer({ minimum: 0 }),
+  resyncKiB: Type.Optional(
+    Type.Integer({ minimum: 0, description: 'what the resync that is under way began with; 0: not known' }),
+  ),
   receivedKiB: Type.Integer({ minimum: 0 }),
   sentKiB: Type.Integer({ minimum: 0 }),
   writtenKiB: Type.Integer({ minimum: 0 }),
@@ -139,6 +155,7 @@ export const HostCalls = {
   /**
    * Guard the disk, put the size-limited device over it, make or restore the metadata, bring DRBD up and connect.
    * `resource` is the whole resource file, the same text as on the server. `source: pc`: this disk is the newest.
+   * `baseline`: for a disk of which nothing is known, and taken only where zeros can be written quickly.
    */
   attach: {
     args: Type.Object({
@@ -148,6 +165,7 @@ export const HostCalls = {
       consent: Consent,
       source: Type.Union([Type.Literal('server'), Type.Literal('pc')]),
       saved: Type.Optional(SavedMetadata),
+      baseline: Type.Optional(Baseline),
       generation: Type.Integer({ minimum: 0 }),
     }),
     answer: Type.Object({

@@ -115,6 +115,9 @@ async function attach(source: 'server' | 'pc', context: StepContext): Promise<vo
   // Whether DRBD compares may be another matter now, and both ends get the same text before they meet.
   const fresh = (await pair.reload()) ?? record;
   const text = await resourceText(pair, fresh);
+  // Of a disk that was whole once DRBD finds out what differs.
+  const empty = source === 'server' && !saved && row.whole === 0;
+  const baseline = empty ? await pair.context.hosting.baselineOf(recordOf(record.desktop)) : undefined;
   const told = text !== undefined && text === pair.memory.resource.server;
   const resource = told ? text : await configure('server', { pair, record: fresh });
   const { metadata, why } = await host.attach({
@@ -125,6 +128,7 @@ async function attach(source: 'server' | 'pc', context: StepContext): Promise<vo
     source,
     generation: record.desktop.generation,
     ...(saved && { saved }),
+    ...(baseline && { baseline }),
   });
   pair.context.log.info({ desktop: pair.id, pc: host.pc, source, metadata, why }, 'the disk of a PC is attached');
   pair.memory.resource.pc = resource;

@@ -97,8 +97,8 @@ export class ServerDesktop {
   }
 
   /** Does something to its disk, when nothing else is being done to the desktop. */
-  async replicate(work: (replication: Replication) => Promise<void>): Promise<void> {
-    await this.#alone(() => work(this.replication));
+  async replicate<T>(work: (replication: Replication) => Promise<T>): Promise<T> {
+    return await this.#alone(() => work(this.replication));
   }
 
   /** Switches it on. Resolves when it is starting; how that went on is told by its state. */

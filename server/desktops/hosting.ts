@@ -12,7 +12,7 @@ import { type Folders, idOfUnit, placesOf, UNITS } from '#common/hosting/places.
 import { logicalVolumes } from '#common/lvm/lvm.ts';
 import type { TunnelConfig, ViewerTicket } from '#common/protocol/client-server.ts';
 import type { DesktopState } from '#common/protocol/desktop.ts';
-import type { DrbdStatus, HostNotice, MachineState } from '#common/protocol/host-link.ts';
+import type { Baseline, DrbdStatus, HostNotice, MachineState } from '#common/protocol/host-link.ts';
 import { listUnits } from '#common/systemd/transient.ts';
 import { applyRules } from '../firewall/firewall.ts';
 import type { Opening } from '../firewall/ruleset.ts';
@@ -164,6 +164,12 @@ export class ServerHosting implements Hosting {
     this.#records.set(desktop.id, desktop);
     this.#requireStorage();
     await this.#desktop(desktop.id).replicate((replication) => replication.discard(desktop, resource));
+  }
+
+  async baselineOf(desktop: DesktopRecord): Promise<Baseline | undefined> {
+    this.#records.set(desktop.id, desktop);
+    this.#requireStorage();
+    return await this.#desktop(desktop.id).replicate((replication) => replication.baseline());
   }
 
   async restoreOwn(desktop: DesktopRecord): Promise<void> {

@@ -6,12 +6,14 @@ import { randomBytes } from 'node:crypto';
 import { access, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { worthCopying } from '#common/drbd/baseline.ts';
 import { Drbd } from '#common/drbd/control.ts';
 import { type DrbdEnd, renderResource } from '#common/drbd/resource.ts';
 import { writeFileDurably } from '#common/files.ts';
 import type { Folders } from '#common/hosting/places.ts';
 import { createThin, devicePath, logicalVolumes, removeVolume, rename, setActive, snapshot } from '#common/lvm/lvm.ts';
-import type { DrbdStatus } from '#common/protocol/host-link.ts';
+import { mappedRanges } from '#common/lvm/thin-map.ts';
+import type { Baseline, DrbdStatus } from '#common/protocol/host-link.ts';
 import { run } from '#common/run.ts';
 import { type DesktopRecord, HostingError } from '../hosting.ts';
 import { diskVolume } from '../storage/images.ts';
@@ -104,6 +106,26 @@ export class Replication {
     await this.drbd.write(text);
     await this.drbd.adjust();
     await settle();
+  }
+
+  /**
+   * From here on a disk that is zero now lacks only what this end has, and what is written. The connection is begun anew.
+   * undefined: it cannot be told, and everything has to be looked at.
+   */
+  async baseline(): Promise<Baseline | undefined> {
+    const status = await this.drbd.status();
+    if (status?.disk !== 'UpToDate' || status.connection === 'Connected') return undefined;
+    try {
+      const uuid = await this.drbd.startNoting();
+      const volume = diskVolume(this.#id);
+      const bytes = (await logicalVolumes(GROUP)).find((v) => v.name === volume)?.bytes ?? 0;
+      return { uuid, used: worthCopying(await mappedRanges(GROUP, POOL, volume), bytes) };
+    } catch (err) {
+      this.#log.warn({ err, desktop: this.#id }, 'what was never written is not known, and is looked for');
+      return undefined;
+    } finally {
+      await this.drbd.adjust();
+    }
   }
 
   /** Takes the disk for the machine that is to run here. An older copy is worth nothing from then on. */

@@ -125,8 +125,14 @@ export async function timed(machine: Machine, commands: string, idleSeconds = 0)
 ${commands}
 echo "measured $(($(date +%s%N) - s)) $(($(${wire}) - b))"`,
   );
+  const { seconds, bytes } = measuredIn(output);
+  return { seconds: seconds - idleSeconds, bytes };
+}
+
+/** `measured NANOSECONDS BYTES` in what was written inside. */
+export function measuredIn(output: string): Measured {
   const [, nanoseconds, bytes] = output.match(/measured (\d+) (\d+)/) ?? [];
-  return { seconds: Number(nanoseconds) / 1e9 - idleSeconds, bytes: Number(bytes) };
+  return { seconds: Number(nanoseconds) / 1e9, bytes: Number(bytes) };
 }
 
 export async function put(machine: Machine, path: string, text: string): Promise<void> {

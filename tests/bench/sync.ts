@@ -6,16 +6,16 @@
  */
 import { ensureImages } from '../lab/images.ts';
 import type { Machine } from '../lab/machine.ts';
+import { bringProgram } from '../lab/program.ts';
 import type { Bench } from './bench.ts';
 import {
-  ADDRESSES,
   adm,
   attachEnds,
   beginning,
   compare,
   inside,
   type Measured,
-  ourText,
+  measuredIn,
   pieceOf,
   put,
   thinDisk,
@@ -24,18 +24,15 @@ import {
   withServer,
 } from './both-ends.ts';
 import { median } from './figure.ts';
+import { DISK_GIB, ENDS, GROUP } from './sync/layout.ts';
 
-const DISK_GIB = 10;
 /** Used in pieces of 64 MiB, spread evenly: a file system that has seen some use. */
 const PIECES = 16;
 const PIECE_MIB = 64;
-const ENDS = {
-  server: { address: ADDRESSES.server, port: 21001, minor: 101, disk: '/dev/bench/disk', meta: '/dev/bench/meta' },
-  pc: { address: ADDRESSES.pc, port: 21001, minor: 102, disk: '/dev/mapper/pc-disk', meta: '/dev/ram0' },
-} as const;
+const OURS = '/run/ours.mjs';
 
 const PREPARE = `${beginning({ ramKiB: 8192 })}
-${thinDisk('bench', { sizeMiB: DISK_GIB * 1024 })}
+${thinDisk(GROUP, { sizeMiB: DISK_GIB * 1024 })}
 ${pieceOf('/dev/disk/by-id/virtio-TARGET', { name: 'pc-disk', sizeMiB: DISK_GIB * 1024 })}
 for i in $(seq 0 ${PIECES - 1}); do
   dd if=/dev/urandom of=/dev/bench/disk bs=1M count=${PIECE_MIB} seek=$((i * ${(DISK_GIB * 1024) / PIECES})) oflag=direct conv=notrunc status=none
@@ -73,9 +70,10 @@ export const sync: Bench = {
   run: async ({ wanted, runs, say, report }) => {
     await ensureImages(['client', 'server-debug'], say);
     const disks = ['SOURCE', 'TARGET'].map((serial) => ({ serial, sizeMiB: (DISK_GIB + 2) * 1024 }));
-    await withServer('bench-sync', { memoryMiB: 2048, disks }, async (machine) => {
+    await withServer('bench-sync', { memoryMiB: 2048, disks }, async (machine, lab) => {
       say('preparing the disks');
       await inside(machine, PREPARE);
+      await bringProgram({ machine, lab, entry: 'tests/bench/sync/ours.ts', to: OURS });
       const of = measuring(machine, { runs, say });
       for (const [name, { peer: way, unit, aim, most }] of Object.entries(FIGURES)) {
         if (!wanted.has(name)) continue;
@@ -90,8 +88,8 @@ export const sync: Bench = {
 /** Each way is measured when it is first asked for, and only then. */
 function measuring(machine: Machine, options: { runs: number; say: (line: string) => void }) {
   const ways: Record<Way, () => Promise<Measured>> = {
-    ours: () => drbdSync(machine, (name) => ourText(name, ENDS)),
-    defaults: () => drbdSync(machine, plainText),
+    ours: () => oursSync(machine),
+    defaults: () => plainSync(machine),
     whole: () => stream(machine, `dd if=${ENDS.server.disk} bs=1M iflag=direct status=none`),
     used: () => stream(machine, usedPieces()),
   };
@@ -111,9 +109,16 @@ function measuring(machine: Machine, options: { runs: number; say: (line: string
   };
 }
 
+/** What runs inside is `sync/ours.ts`. */
+async function oursSync(machine: Machine): Promise<Measured> {
+  const measured = measuredIn(await inside(machine, `/usr/lib/flexdeploy/node ${OURS}`));
+  await compare(machine, ENDS); // a sync that was quick and wrong is none
+  return measured;
+}
+
 /** From the moment when both ends may connect until both say that they are up to date. */
-async function drbdSync(machine: Machine, text: (name: string) => string): Promise<Measured> {
-  await attachEnds(machine, ENDS, text);
+async function plainSync(machine: Machine): Promise<Measured> {
+  await attachEnds(machine, ENDS, plainText);
   await inside(machine, `${adm('server')} primary --force server`);
   const measured = await timed(
     machine,
@@ -121,7 +126,7 @@ async function drbdSync(machine: Machine, text: (name: string) => string): Promi
 ${untilSame('server')}`,
   );
   await inside(machine, `${adm('server')} secondary server; ${adm('pc')} down pc; ${adm('server')} down server`);
-  await compare(machine, ENDS); // a sync that was quick and wrong is none
+  await compare(machine, ENDS);
   return measured;
 }
 

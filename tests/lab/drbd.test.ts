@@ -22,6 +22,7 @@ dmsetup create pc-disk --table "0 524288 linear /dev/disk/by-id/virtio-TARGET 0"
 
 const CHAPTERS: readonly (readonly [scenario: string, sentence: string])[] = [
   ['first', 'a first sync sends only what is used, and both disks are the same'],
+  ['baseline', 'a first sync to a disk that was made empty reads only what is used'],
   ['modes', 'protocol A to C with two primaries and back, ten times, while somebody writes'],
   ['returning', 'a PC that comes back with its metadata gets only what changed'],
   ['comparing', 'a PC that lost its metadata gets only what differs'],

@@ -17,6 +17,7 @@ t.test('everything that events2 tells about a resource', async (t) => {
     peerRole: 'Secondary',
     peerDisk: 'Inconsistent',
     outOfSyncKiB: 1794304,
+    resyncKiB: 0,
     receivedKiB: 0,
     sentKiB: 4096,
     writtenKiB: 307200,
@@ -62,6 +63,37 @@ srcversion: 637677C4EAFCF5D1D5446B0
   events.take('change peer-device name:desk-a peer-node-id:0 volume:0 replication:Established peer-disk:UpToDate');
   t.same(events.takeCounters(counters(1_700_000)), [], 'nothing new');
   t.same(events.takeCounters(counters(1_700_004)), ['desk-a'], 'more is out of sync');
+});
+
+t.test('what a resync began with comes from /proc/drbd too, and goes with it', async (t) => {
+  const proc = (line: string) => `
+ 1: cs:SyncSource ro:Primary/Secondary ds:UpToDate/Inconsistent A r-----
+    ns:8192 nr:0 dw:307200 dr:9216 al:108 bm:0 lo:0 pe:0 ua:0 ap:0 ep:1 wo:f oos:174080
+${line}
+`;
+  const events = new DrbdEvents();
+  for (const line of NOW.split('\n')) events.take(line);
+  const began = (line: string) => {
+    events.takeCounters(proc(line));
+    return events.get('desk-a')?.resyncKiB;
+  };
+  t.equal(began("\t[=====>..............] sync'ed: 33.3% (174080/262144)K"), 262_144);
+  t.equal(began("\t[=====>..............] sync'ed: 33.3% (174080/262144)M"), 262_144 * 1024);
+  t.equal(began(' 2: cs:Unconfigured'), 262_144 * 1024, 'a paused one does not tell, and is as it was');
+  events.take('change peer-device name:desk-a peer-node-id:0 volume:0 replication:Established peer-disk:UpToDate');
+  t.equal(began(' 2: cs:Unconfigured'), 0);
+});
+
+t.test('counters of every device are found', async (t) => {
+  const events = new DrbdEvents();
+  for (const n of [1, 2]) {
+    events.take(`exists resource name:desk-${n} role:Primary`);
+    events.take(`exists device name:desk-${n} volume:0 minor:${n} disk:UpToDate`);
+  }
+  events.take('exists -');
+  const device = (n: number) =>
+    ` ${n}: cs:Connected ro:Primary/Secondary ds:UpToDate/UpToDate A r-----\n    ns:${n} oos:${n}\n`;
+  t.same(events.takeCounters(`version: 8.4.11\n${device(1)}${device(2)}`), ['desk-1', 'desk-2']);
 });
 
 t.test('what is not understood is left alone', async (t) => {

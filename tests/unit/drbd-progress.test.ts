@@ -43,6 +43,15 @@ t.test('a resync shows how far it is and how long it takes', async (t) => {
   t.match(syncStateOf({ ...view, status: { ...status, replication: 'SyncTarget' } }), { to: 'server' });
 });
 
+t.test('of a resync that has less to do than the whole disk, that is the whole', async (t) => {
+  t.match(syncStateOf({ ...view, status: { ...status, resyncKiB: 2_097_152 } }), {
+    percent: 75,
+    bytesLeft: 512 * 1024 ** 2,
+  });
+  t.match(syncStateOf({ ...view, status: { ...status, resyncKiB: 524_288 } }), { percent: 0 });
+  t.match(syncStateOf({ ...view, status: { ...status, resyncKiB: 400_000 } }), { percent: 0 }, 'more came meanwhile');
+});
+
 t.test('every other state has its word', async (t) => {
   const kindOf = (change: Partial<DrbdStatus>) => syncStateOf({ ...view, status: { ...status, ...change } }).kind;
   t.equal(kindOf({ replication: 'Established', peerDisk: 'UpToDate' }), 'inSync');

@@ -6,11 +6,13 @@ import { run } from '#common/run.ts';
 
 export const SERVER_DEVICE = '/dev/drbd101';
 export const PC_DEVICE = '/dev/drbd102';
+/** What is under the PC's device. */
+export const PC_DISK = '/dev/mapper/pc-disk';
 
 const RESOURCE: DrbdResource = {
   name: 'server',
   server: { address: '127.9.0.1', port: 21001, minor: 101, disk: '/dev/lab/disk', meta: '/dev/lab/meta' },
-  pc: { address: '127.9.0.2', port: 21001, minor: 102, disk: '/dev/mapper/pc-disk', meta: '/dev/ram0' },
+  pc: { address: '127.9.0.2', port: 21001, minor: 102, disk: PC_DISK, meta: '/dev/ram0' },
   protocol: 'A',
   twoPrimaries: false,
   secret: 'two-ends-in-one-kernel',

@@ -1,6 +1,9 @@
 /** What `drbd.test.ts` does inside its machine: a scenario a name. Each leaves both ends in sync, the server primary. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gapsIn, worthCopying } from '#common/drbd/baseline.ts';
 import { describeError } from '#common/errors.ts';
+import { mappedRanges } from '#common/lvm/thin-map.ts';
+import { makeZero } from '../../../client-runtime/disks/zeroing.ts';
 import {
   check,
   configure,
@@ -9,6 +12,7 @@ import {
   cutLink,
   healLink,
   PC_DEVICE,
+  PC_DISK,
   pc,
   SERVER_DEVICE,
   sameContent,
@@ -21,6 +25,8 @@ import {
   writeText,
 } from './ends.ts';
 
+const MIB = 1024 ** 2;
+const DISK_BYTES = 256 * MIB;
 const MOVE = { protocol: 'C', twoPrimaries: true } as const;
 
 /** One primary again: the server. */
@@ -49,6 +55,27 @@ const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = {
     check(await sameContent(), 'both disks are the same');
     const sent = (await sentKiB()) - before;
     check(sent < 40 * 1024, `only what is used was sent (${sent} KiB of 262144)`);
+  },
+
+  async baseline() {
+    await pc.down();
+    await configure(server, { pc: undefined });
+    await shell(`dd if=/dev/urandom of=${PC_DISK} bs=1M oflag=direct conv=notrunc status=none || true`); // somebody's old data
+    await shell(`blkdiscard --offset ${204 * MIB} --length ${4 * MIB} ${SERVER_DEVICE}`);
+    const uuid = await server.startNoting();
+    await write(SERVER_DEVICE, 60 * 1024, 1024);
+    await shell(`blkdiscard --offset 0 --length ${4 * MIB} ${SERVER_DEVICE}`);
+    const used = worthCopying(await mappedRanges('lab', 'pool', 'disk'), DISK_BYTES);
+    await write(SERVER_DEVICE, 120 * 1024, 1024);
+    check(await makeZero(PC_DISK, gapsIn(used, DISK_BYTES), 60_000), 'the disk can be made zero');
+    await pc.createMetadataFrom({ uuid, used }, DISK_BYTES);
+    const before = await sentKiB();
+    await pc.up();
+    await configure(server);
+    await untilInSync();
+    check(await sameContent(), 'both disks are the same');
+    const sent = (await sentKiB()) - before;
+    check(sent < 36 * 1024, `only what is used was sent (${sent} KiB of 262144)`);
   },
 
   async modes() {

@@ -4,7 +4,7 @@ import { UserError } from '#common/errors.ts';
 import type { DesktopHost } from '#common/hosting/host.ts';
 import type { TunnelConfig, ViewerTicket } from '#common/protocol/client-server.ts';
 import type { DesktopState } from '#common/protocol/desktop.ts';
-import type { DrbdStatus, HostCallName, HostNotice, MachineState } from '#common/protocol/host-link.ts';
+import type { Baseline, DrbdStatus, HostCallName, HostNotice, MachineState } from '#common/protocol/host-link.ts';
 import {
   type DesktopRecord,
   type Hosting,
@@ -90,6 +90,10 @@ export class MemoryHosting implements Hosting {
 
   async discardOwn({ id }: DesktopRecord): Promise<void> {
     if (!this.disks.has(id)) throw new UserError('there is no such disk');
+  }
+
+  async baselineOf(): Promise<Baseline | undefined> {
+    return undefined;
   }
 
   async restoreOwn({ id }: DesktopRecord): Promise<void> {
