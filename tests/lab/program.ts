@@ -15,7 +15,9 @@ const PIECE = 24_000;
 export async function bringProgram(what: { machine: Machine; lab: Lab; entry: string; to: string }): Promise<void> {
   const { machine, lab, entry, to } = what;
   const outfile = join(lab.folder, 'program.mjs');
-  const banner = { js: "import{createRequire as c}from'node:module';const require=c(import.meta.url);" };
+  const banner = {
+    js: "import{createRequire as makeRequire}from'node:module';const require=makeRequire(import.meta.url);",
+  };
   const how = { bundle: true, minify: true, format: 'esm', platform: 'node', target: 'node24' } as const;
   await build({ ...how, entryPoints: [entry], outfile, banner, logLevel: 'error' });
   const packed = gzipSync(await readFile(outfile), { level: 9 }).toString('base64');
