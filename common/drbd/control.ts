@@ -91,7 +91,7 @@ export class Drbd {
    */
   async startNoting(): Promise<string> {
     await this.disconnect();
-    await this.#adm(['new-current-uuid', '--clear-bitmap', this.name], { timeoutMs: METADATA_LIMIT });
+    await this.#adm(['new-current-uuid', '--clear-bitmap', `${this.name}/0`], { timeoutMs: METADATA_LIMIT });
     const { stdout } = await this.#adm(['get-gi', this.name], { timeoutMs: 10_000 });
     // current:bitmap:history:… ; the lowest bit tells of a primary and is none of the number
     const bitmap = stdout.trim().split('\n').at(-1)?.split(':')[1] ?? '';
