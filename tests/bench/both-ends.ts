@@ -3,7 +3,7 @@
  * DRBD knows no network namespaces. Two resources of one kernel need two names; otherwise all is that of the product.
  */
 import { type DrbdEnd, type DrbdResource, renderResource } from '#common/drbd/resource.ts';
-import { qemuMajor } from '../lab/accelerator.ts';
+import { beforeDesktops } from '../lab/accelerator.ts';
 import type { Disk } from '../lab/command-line.ts';
 import { IMAGES } from '../lab/images.ts';
 import { Lab } from '../lab/lab.ts';
@@ -19,14 +19,6 @@ const SECTOR = 512;
 export const ADDRESSES = { server: '127.9.0.1', pc: '127.9.0.2' } as const;
 
 export type Ends = Readonly<Record<'server' | 'pc', DrbdEnd>>;
-
-/** An emulated kernel with nested paging ended in the middle of the first move; as the lab's server (docs/decisions.md). */
-const NO_NESTED_PAGING = `set -e
-systemctl stop flexdeploy-server
-udevadm settle --timeout=60
-echo never > /sys/kernel/mm/transparent_hugepage/enabled
-modprobe -r kvm_amd
-modprobe kvm_amd npt=0`;
 
 export interface Measured {
   seconds: number;
@@ -45,11 +37,17 @@ export async function withServer(
     const system = { serial: 'system', base: IMAGES.server(true) };
     const machine = await lab.machine('both-ends', { ...options, disks: [system, ...options.disks] });
     await machine.start();
-    if (lab.accelerator === 'tcg' && (await qemuMajor()) < 8) await inside(machine, NO_NESTED_PAGING);
+    if (lab.accelerator === 'tcg') await inside(machine, await forEmulation());
     await work(machine, lab);
   } finally {
     await lab.close();
   }
+}
+
+/** Commands for a machine whose every instruction is translated: as for the lab's server (tests/lab/deployment.ts). */
+async function forEmulation(): Promise<string> {
+  const noHugePages = 'echo never > /sys/kernel/mm/transparent_hugepage/enabled';
+  return ['set -e', 'systemctl stop flexdeploy-server', noHugePages, ...(await beforeDesktops())].join('\n');
 }
 
 /** Commands, the first ones: our server out of the way, a clock that does not jump, DRBD, a RAM disk, two addresses. */

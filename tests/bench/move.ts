@@ -9,6 +9,7 @@ import { bringProgram } from '../lab/program.ts';
 import type { Bench } from './bench.ts';
 import { beginning, inside, pieceOf, thinDisk, withServer } from './both-ends.ts';
 import { type Figure, median } from './figure.ts';
+import type { Moved } from './move/side.ts';
 
 /** Of the probe image (builder/profiles/probe.ts). */
 const DISK_MIB = 1024;
@@ -34,12 +35,6 @@ mount /dev/disk/by-id/virtio-PLAIN /srv/bench
 dd if=/dev/disk/by-id/virtio-PROBE of=/srv/bench/disk.raw bs=1M conv=fsync status=none
 chown flexdeploy-qemu: /srv/bench/disk.raw`;
 
-/** Milliseconds; see `move/inside.ts`. */
-interface Moved {
-  downtime: number;
-  total: number;
-  pause: number;
-}
 const SIDES = ['ours', 'plain'] as const;
 type Side = (typeof SIDES)[number];
 

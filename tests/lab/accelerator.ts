@@ -58,8 +58,18 @@ async function qemuVersion(): Promise<string> {
   return stdout.split('\n')[0] ?? '';
 }
 
+/**
+ * Programs that root runs in an emulated server before its first desktop starts. Under nested paging servers end with
+ * "corrupted stack end" now and then; under QEMU 10 desktops do not start without it (docs/decisions.md). udev loads the
+ * module at about the same time, so it is waited for; while a desktop runs the module stays as it is.
+ */
+export async function beforeDesktops(): Promise<readonly string[]> {
+  if ((await qemuMajor()) >= 8) return [];
+  return ['/usr/bin/udevadm settle --timeout=60', '/usr/sbin/modprobe -r kvm_amd', '/usr/sbin/modprobe kvm_amd npt=0'];
+}
+
 /** The first number of the version of the QEMU that runs here. */
-export async function qemuMajor(): Promise<number> {
+async function qemuMajor(): Promise<number> {
   return Number(/version (\d+)/.exec(await qemuVersion())?.[1]);
 }
 

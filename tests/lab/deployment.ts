@@ -8,7 +8,7 @@ import { Desktop } from '#common/protocol/desktop.ts';
 import { run } from '#common/run.ts';
 import { client } from '../../builder/profiles/client.ts';
 import { cpioArchive } from '../../pxe-less-boot/cpio.ts';
-import { qemuMajor } from './accelerator.ts';
+import { beforeDesktops } from './accelerator.ts';
 import type { Disk, MachineFirmware, Nic } from './command-line.ts';
 import { IMAGES } from './images.ts';
 import { Lab } from './lab.ts';
@@ -25,28 +25,17 @@ const ADMIN = { user: 'admin', password: 'correct horse 9' };
  * its own instructions, which are quicker.
  */
 const PLAIN_CIPHERS = ['[Service]', 'Environment=OPENSSL_ia32cap=~0x20000000000', ''];
-/**
- * Under nested paging servers end with "corrupted stack end" now and then; under QEMU 10 desktops do not start without it
- * (docs/decisions.md). udev loads the module at about the same time, so it is waited for; while a desktop runs the module
- * stays as it is.
- */
-const NO_NESTED_PAGING = [
-  '[Service]',
-  'ExecStartPre=-+/usr/bin/udevadm settle --timeout=60',
-  'ExecStartPre=-+/usr/sbin/modprobe -r kvm_amd',
-  'ExecStartPre=-+/usr/sbin/modprobe kvm_amd npt=0',
-  '',
-];
 /** Under an emulated SVM the kernel's khugepaged was seen to hang for ever, with all of the server (docs/decisions.md). */
 const NO_HUGE_PAGES = 'w /sys/kernel/mm/transparent_hugepage/enabled - - - - never';
 
 /** Credentials of a server whose every instruction is translated. */
 async function forEmulation(): Promise<Record<string, string>> {
+  const before = (await beforeDesktops()).map((program) => `ExecStartPre=-+${program}`);
   const dropIn = (name: string) => `systemd.unit-dropin.flexdeploy-server.service~${name}`;
   return {
     'tmpfiles.extra': NO_HUGE_PAGES,
     [dropIn('ciphers')]: PLAIN_CIPHERS.join('\n'),
-    ...((await qemuMajor()) < 8 && { [dropIn('paging')]: NO_NESTED_PAGING.join('\n') }),
+    [dropIn('paging')]: ['[Service]', ...before, ''].join('\n'),
   };
 }
 

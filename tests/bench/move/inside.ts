@@ -7,7 +7,7 @@ import { eventually } from '../../lab/eventually.ts';
 import { ProbeListener } from '../../lab/probe.ts';
 import { ours, prepareOurs } from './ours.ts';
 import { plain } from './plain.ts';
-import { type From, ordered, type Side } from './side.ts';
+import { type From, type Moved, ordered, type Side } from './side.ts';
 
 /** The lab's address that the probe knows (image-overlay/probe); this machine has it here. */
 const LAB = '192.168.77.2';
@@ -16,16 +16,6 @@ const RECORDS = 50;
 const BOOT_LIMIT = 10 * 60_000;
 const WRITING_LIMIT = 3 * 60_000;
 const RESUME_LIMIT = 60_000;
-
-/** Milliseconds. */
-interface Moved {
-  /** From the moment when the desktop stood still at its source until it went on at its target. */
-  downtime: number;
-  /** From the order until then. */
-  total: number;
-  /** Longest time between two records from the order until it has come to rest, by the desktop's own clock. */
-  pause: number;
-}
 
 async function turn(side: Side): Promise<Moved[]> {
   const probe = await ProbeListener.open(LAB);
