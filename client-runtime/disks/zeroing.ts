@@ -1,40 +1,43 @@
-/** Makes pieces of a disk zero, where the disk has a command for that: writing as many zeros would take as long as a sync. */
-import { readFile, realpath } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+/** Makes pieces of a disk zero, where that does not take long: by the disk's own command where it has one, else by writing. */
 import type { Range } from '#common/drbd/baseline.ts';
 import { run } from '#common/run.ts';
 
-/** Bytes in one go: what is begun is waited for. */
-const PIECE = 1024 ** 3;
+/** Bytes of the first go, by which the disk's speed is measured. */
+const FIRST_GO = 256 * 1024 ** 2;
+/** Milliseconds that a go should take: what is begun is waited for. */
+const GO_MS = 5_000;
+/** Bytes: goes end at multiples of it. */
+const UNIT = 1024 ** 2;
 
 /**
- * The disk behaves as if zeros had been written there (BLKZEROOUT, blkdiscard(8)).
+ * Afterwards the pieces read as zeros (BLKZEROOUT, blkdiscard(8)).
  * @param path a device that the guard has opened
- * @returns whether all of it is zero now; if not, some of it may be
+ * @returns whether all of it is zero now. It is not as soon as it is seen that it would take longer than `withinMs`.
  */
 export async function makeZero(path: string, pieces: readonly Range[], withinMs: number): Promise<boolean> {
-  if (!(await zeroesQuickly(path))) return false;
-  const deadline = performance.now() + withinMs;
-  for (const piece of pieces.flatMap(inGoes)) {
-    const left = deadline - performance.now();
-    if (left <= 0) return false;
-    const where = ['--offset', String(piece.from), '--length', String(piece.bytes)];
-    await run(['blkdiscard', '--force', '--zeroout', ...where, path], { timeoutMs: withinMs });
+  const all = pieces.reduce((sum, { bytes }) => sum + bytes, 0);
+  const begun = performance.now();
+  let done = 0;
+  for (const piece of pieces) {
+    for (let at = 0; at < piece.bytes; ) {
+      const bytes = Math.min(goBytes(done, performance.now() - begun), piece.bytes - at);
+      const where = ['--offset', String(piece.from + at), '--length', String(bytes)];
+      await run(['blkdiscard', '--force', '--zeroout', ...where, path], { timeoutMs: withinMs });
+      at += bytes;
+      done += bytes;
+      if (takesTooLong({ done, all, spentMs: performance.now() - begun, withinMs })) return false;
+    }
   }
   return true;
 }
 
-function inGoes({ from, bytes }: Range): Range[] {
-  const goes = Math.ceil(bytes / PIECE);
-  return Array.from({ length: goes }, (_, i) => ({
-    from: from + i * PIECE,
-    bytes: Math.min(PIECE, bytes - i * PIECE),
-  }));
+/** Pure: bytes of the next go, after so many bytes in so many milliseconds. */
+export function goBytes(done: number, spentMs: number): number {
+  const most = done === 0 ? FIRST_GO : (done / Math.max(1, spentMs)) * GO_MS;
+  return Math.max(FIRST_GO, Math.floor(most / UNIT) * UNIT);
 }
 
-/** Whether the kernel hands the command on to the disk (sysfs-block, `write_zeroes_max_bytes`). */
-async function zeroesQuickly(path: string): Promise<boolean> {
-  const name = basename(await realpath(path));
-  const most = await readFile(join('/sys/class/block', name, 'queue/write_zeroes_max_bytes'), 'utf8').catch(() => '0');
-  return Number(most) > 0;
+/** Pure: at the speed so far the rest does not fit into the time. */
+export function takesTooLong(so: { done: number; all: number; spentMs: number; withinMs: number }): boolean {
+  return so.done < so.all && (so.spentMs / so.done) * so.all > so.withinMs;
 }

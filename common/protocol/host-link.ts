@@ -155,7 +155,7 @@ export const HostCalls = {
   /**
    * Guard the disk, put the size-limited device over it, make or restore the metadata, bring DRBD up and connect.
    * `resource` is the whole resource file, the same text as on the server. `source: pc`: this disk is the newest.
-   * `baseline`: for a disk of which nothing is known, and taken only where zeros can be written quickly.
+   * `baseline`: for a disk of which nothing is known, and taken only where it is quickly made zero.
    */
   attach: {
     args: Type.Object({
