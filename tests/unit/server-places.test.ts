@@ -51,6 +51,7 @@ t.test('a disk is chosen, synchronised, paused, limited, left, and remembered', 
   await until(() => pc.names().includes('attach'));
   const { args } = pc.calls.find((c) => c.call === 'attach') ?? {};
   t.match(args, { source: 'server', consent: { kind: 'person' }, disk: DISK_A, generation: 0 });
+  t.match(args?.baseline, { uuid: '1234567890ABCDE0' }, 'nothing of it is on that disk');
   t.match(String(args?.resource), /address ipv4 10\.86\.0\.2:2000\d/);
   const configured = test.hosting.hostCalls.find((c) => c.call === 'configure');
   t.equal((configured?.args as { resource: string }).resource, args?.resource, 'the same text on both ends');
@@ -82,6 +83,7 @@ t.test('a disk is chosen, synchronised, paused, limited, left, and remembered', 
   await until(() => pc.names().filter((n) => n === 'attach').length === 2);
   const again = pc.calls.findLast((c) => c.call === 'attach')?.args;
   t.match(again, { consent: { kind: 'holdsThisDesktop' }, saved: { dump: 'dump' } }, 'and it gets its metadata back');
+  t.notOk(again?.baseline);
   t.match(String(again?.resource), /csums-alg/, 'should they not fit, it compares');
 });
 

@@ -93,7 +93,7 @@ export class MemoryHosting implements Hosting {
   }
 
   async baselineOf(): Promise<Baseline | undefined> {
-    return undefined;
+    return { uuid: '1234567890ABCDE0', used: [{ from: 0, bytes: 1024 ** 2 }] };
   }
 
   async restoreOwn({ id }: DesktopRecord): Promise<void> {
