@@ -15,7 +15,7 @@ export interface DrbdEnd {
   port: number;
   /** /dev/drbdMINOR on this machine. */
   minor: number;
-  /** Device that holds the data, exactly the desktop's size on both ends. */
+  /** Device that holds the data, at least `diskBytes` long. */
   disk: string;
   /** Device that holds the metadata (external, flexible size). */
   meta: string;
@@ -27,6 +27,8 @@ export interface DrbdResource {
   server: DrbdEnd;
   /** undefined: nobody is attached; a placeholder takes its place, to which nothing connects. */
   pc: DrbdEnd | undefined;
+  /** Bytes of what both ends have in common; what is behind it on either device is left alone. See {@link diskSize}. */
+  diskBytes: number;
   /** A: a write is done when it is on the own disk and on its way. C: when it is on both disks. */
   protocol: 'A' | 'C';
   /** Only for the length of a move; needs protocol C. */
@@ -50,6 +52,21 @@ export interface DrbdResource {
 }
 
 export type DrbdNode = 'server' | 'pc';
+
+/** Bytes that a bit of DRBD's bitmap stands for (drbd_int.h, BM_BLOCK_SHIFT). */
+export const BIT_BYTES = 4096;
+/** Bytes that a word of it stands for. */
+export const WORD_BYTES = 64 * BIT_BYTES;
+const SECTOR = 512;
+
+/**
+ * Pure: the size of a disk that holds so many bytes. One bit more than whole words of the bitmap: where the last word is a
+ * full one, the kernel (8.4.11) takes it for empty each time it reads the bitmap from the disk (drbd_bitmap.c,
+ * bm_count_bits: a mask of no bits), and what was out of sync in a disk's last 256 KiB is forgotten.
+ */
+export function diskSize(bytes: number): number {
+  return Math.ceil(bytes / WORD_BYTES) * WORD_BYTES + BIT_BYTES;
+}
 
 /** TEST-NET-1 (RFC 5737): nobody is there. */
 const NOBODY: DrbdEnd = { address: '192.0.2.1', port: 1, minor: 0, disk: '/dev/null', meta: '/dev/null' };
@@ -90,6 +107,7 @@ resource {{name}} {
 {{/compare}}
   }
   disk {
+    size {{sectors}}s;
     fencing {{fencing}};
     al-extents {{alExtents}};
     c-plan-ahead 0;
@@ -128,6 +146,7 @@ export function renderResource(resource: DrbdResource): string {
   const view = {
     name: matching(resource.name, /^[a-z][a-z0-9-]{0,63}$/, 'resource name'),
     protocol,
+    sectors: number(resource.diskBytes / SECTOR, 1, Number.MAX_SAFE_INTEGER, 'size in sectors'),
     twoPrimaries: twoPrimaries ? 'yes' : 'no',
     // SHARED_SECRET_MAX is 64 (drbd_limits.h)
     secret: matching(resource.secret, /^[A-Za-z0-9+/=_-]{16,63}$/, 'secret'),

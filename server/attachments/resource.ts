@@ -55,6 +55,7 @@ export async function resourceText(
   const common = {
     name: `desk-${desktop.id}`,
     server: pair.context.hosting.drbdEnd(recordOf(desktop)),
+    diskBytes: desktop.disk_bytes,
     discardGranularityBytes: DISCARD_BYTES,
   };
   const end = pcEnd(pair, record);

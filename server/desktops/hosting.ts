@@ -169,7 +169,7 @@ export class ServerHosting implements Hosting {
   async baselineOf(desktop: DesktopRecord): Promise<Baseline | undefined> {
     this.#records.set(desktop.id, desktop);
     this.#requireStorage();
-    return await this.#desktop(desktop.id).replicate((replication) => replication.baseline());
+    return await this.#desktop(desktop.id).replicate((replication) => replication.baseline(desktop));
   }
 
   async restoreOwn(desktop: DesktopRecord): Promise<void> {

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { access, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { worthCopying } from '#common/drbd/baseline.ts';
+import { canBegin, worthCopying } from '#common/drbd/baseline.ts';
 import { Drbd } from '#common/drbd/control.ts';
 import { type DrbdEnd, renderResource } from '#common/drbd/resource.ts';
 import { writeFileDurably } from '#common/files.ts';
@@ -112,14 +112,12 @@ export class Replication {
    * From here on a disk that is zero now lacks only what this end has, and what is written. The connection is begun anew.
    * undefined: it cannot be told, and everything has to be looked at.
    */
-  async baseline(): Promise<Baseline | undefined> {
+  async baseline({ diskBytes }: DesktopRecord): Promise<Baseline | undefined> {
     const status = await this.drbd.status();
-    if (status?.disk !== 'UpToDate' || status.connection === 'Connected') return undefined;
+    if (!canBegin(diskBytes) || status?.disk !== 'UpToDate' || status.connection === 'Connected') return undefined;
     try {
       const uuid = await this.drbd.startNoting();
-      const volume = diskVolume(this.#id);
-      const bytes = (await logicalVolumes(GROUP)).find((v) => v.name === volume)?.bytes ?? 0;
-      return { uuid, used: worthCopying(await mappedRanges(GROUP, POOL, volume), bytes) };
+      return { uuid, used: worthCopying(await mappedRanges(GROUP, POOL, diskVolume(this.#id)), diskBytes) };
     } catch (err) {
       this.#log.warn({ err, desktop: this.#id }, 'what was never written is not known, and is looked for');
       return undefined;
@@ -294,6 +292,7 @@ function aloneText(desktop: DesktopRecord): string {
     name: resourceName(desktop.id),
     server: serverEnd(desktop),
     pc: undefined,
+    diskBytes: desktop.diskBytes,
     protocol: 'A',
     twoPrimaries: false,
     secret: randomBytes(24).toString('base64url'),

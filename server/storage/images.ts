@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { Cleanup } from '#common/cleanup.ts';
+import { diskSize } from '#common/drbd/resource.ts';
 import { messageOf } from '#common/errors.ts';
 import {
   createThin,
@@ -71,7 +72,7 @@ async function importAlone(request: ImportRequest): Promise<{ diskBytes: number;
         hint: 'Is it a raw disk or a qcow2 file at all?',
       });
     }
-    const diskBytes = roundUp(header.kind === 'raw' ? bytes : header.diskBytes);
+    const diskBytes = diskSize(header.kind === 'raw' ? bytes : header.diskBytes);
     await requireRoomFor(await dataBytes(header.kind, { from: devicePath(GROUP, spool), bytes }));
     const fresh = `new-${name}`;
     cleanup.add(`removing ${fresh}`, () => removeVolume(GROUP, fresh));

@@ -2,7 +2,7 @@
  * What the benchmarks of disks share: a machine with our server's system and both ends of DRBD in its one kernel, since
  * DRBD knows no network namespaces. Two resources of one kernel need two names; otherwise all is that of the product.
  */
-import { type DrbdEnd, type DrbdResource, renderResource } from '#common/drbd/resource.ts';
+import { type DrbdEnd, renderResource } from '#common/drbd/resource.ts';
 import { beforeDesktops } from '../lab/accelerator.ts';
 import type { Disk } from '../lab/command-line.ts';
 import { IMAGES } from '../lab/images.ts';
@@ -77,9 +77,9 @@ export function pieceOf(device: string, piece: { name: string; sizeMiB: number; 
 }
 
 /** Our text for one of both ends. */
-export function ourText(name: string, ends: Ends, change: Partial<DrbdResource> = {}): string {
+export function ourText(name: string, ends: Ends, diskBytes: number): string {
   const usual = { protocol: 'A', twoPrimaries: false, secret: 'measured-in-the-lab' } as const;
-  return renderResource({ name, ...usual, ...ends, discardGranularityBytes: 65_536, ...change });
+  return renderResource({ name, ...usual, ...ends, diskBytes, discardGranularityBytes: 65_536 });
 }
 
 /** drbdadm for one end's text, to be followed by a command and the end's name. */

@@ -96,7 +96,7 @@ async function prepare(machine: Machine): Promise<void> {
   await inside(machine, PREPARE);
   await put(machine, '/run/fsync.mjs', FSYNC_PROGRAM);
   for (const device of [ENDS.pc.disk, DEVICES.bare]) await inside(machine, fill(device));
-  await attachEnds(machine, ENDS, (name) => ourText(name, ENDS));
+  await attachEnds(machine, ENDS, (name) => ourText(name, ENDS, DISK_MIB * 1024 ** 2));
   await inside(
     machine,
     `set -e

@@ -13,12 +13,14 @@ import type { Moved } from './move/side.ts';
 
 /** Of the probe image (builder/profiles/probe.ts). */
 const DISK_MIB = 1024;
+/** That both devices of ours are longer: see diskSize in common/drbd/resource.ts. */
+const SPARE_MIB = 4;
 const AIM = 1.2;
 const PROGRAM = '/run/move.mjs';
 
 const DISKS = [
   { serial: 'SOURCE', sizeMiB: 2 * DISK_MIB },
-  { serial: 'TARGET', sizeMiB: DISK_MIB },
+  { serial: 'TARGET', sizeMiB: DISK_MIB + SPARE_MIB },
   { serial: 'PLAIN', sizeMiB: 2 * DISK_MIB },
   { serial: 'PROBE', base: IMAGES.probe },
 ];
@@ -26,8 +28,8 @@ const DISKS = [
 /** Names and addresses are those of tests/lab/drbd/ends.ts, the lab's address is the one that the probe knows. */
 const PREPARE = `${beginning({ ramKiB: 8192 })}
 ip address add 192.168.77.2/32 dev lo
-${thinDisk('lab', { sizeMiB: DISK_MIB })}
-${pieceOf('/dev/disk/by-id/virtio-TARGET', { name: 'pc-disk', sizeMiB: DISK_MIB })}
+${thinDisk('lab', { sizeMiB: DISK_MIB + SPARE_MIB })}
+${pieceOf('/dev/disk/by-id/virtio-TARGET', { name: 'pc-disk', sizeMiB: DISK_MIB + SPARE_MIB })}
 dd if=/dev/disk/by-id/virtio-PROBE of=/dev/lab/disk bs=64k conv=sparse,notrunc,fsync status=none
 mkfs.ext4 -q /dev/disk/by-id/virtio-PLAIN
 mkdir -p /srv/bench

@@ -24,7 +24,7 @@ import {
   withServer,
 } from './both-ends.ts';
 import { median } from './figure.ts';
-import { DISK_GIB, ENDS, GROUP } from './sync/layout.ts';
+import { DISK_GIB, ENDS, GROUP, SPARE_MIB } from './sync/layout.ts';
 
 /** Used in pieces of 64 MiB, spread evenly: a file system that has seen some use. */
 const PIECES = 16;
@@ -32,8 +32,8 @@ const PIECE_MIB = 64;
 const OURS = '/run/ours.mjs';
 
 const PREPARE = `${beginning({ ramKiB: 8192 })}
-${thinDisk(GROUP, { sizeMiB: DISK_GIB * 1024 })}
-${pieceOf('/dev/disk/by-id/virtio-TARGET', { name: 'pc-disk', sizeMiB: DISK_GIB * 1024 })}
+${thinDisk(GROUP, { sizeMiB: DISK_GIB * 1024 + SPARE_MIB })}
+${pieceOf('/dev/disk/by-id/virtio-TARGET', { name: 'pc-disk', sizeMiB: DISK_GIB * 1024 + SPARE_MIB })}
 for i in $(seq 0 ${PIECES - 1}); do
   dd if=/dev/urandom of=/dev/bench/disk bs=1M count=${PIECE_MIB} seek=$((i * ${(DISK_GIB * 1024) / PIECES})) oflag=direct conv=notrunc status=none
 done`;

@@ -17,8 +17,8 @@ ip address add 127.9.0.2/32 dev lo
 vgcreate --yes lab /dev/disk/by-id/virtio-SOURCE
 lvcreate --yes --size 8m --name meta lab
 lvcreate --yes --type thin-pool --name pool --extents 95%FREE --chunksize 64k lab
-lvcreate --yes --type thin --virtualsize 256m --thinpool pool --name disk lab
-dmsetup create pc-disk --table "0 524288 linear /dev/disk/by-id/virtio-TARGET 0"`;
+lvcreate --yes --type thin --virtualsize 260m --thinpool pool --name disk lab
+dmsetup create pc-disk --table "0 532480 linear /dev/disk/by-id/virtio-TARGET 0"`;
 
 const CHAPTERS: readonly (readonly [scenario: string, sentence: string])[] = [
   ['first', 'a first sync sends only what is used, and both disks are the same'],

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { gapsIn, metadataText, type Range, worthCopying } from '#common/drbd/baseline.ts';
+import { canBegin, gapsIn, metadataText, type Range, worthCopying } from '#common/drbd/baseline.ts';
+import { diskSize } from '#common/drbd/resource.ts';
 import { ThinDump } from '#common/lvm/thin-map.ts';
 
 const MIB = 1024 ** 2;
@@ -8,7 +9,7 @@ const CHUNK = 65_536;
 
 /** A disk and which of its chunks are mapped, ascending: runs of some chunks, with short and long gaps in between. */
 const disks = fc.record({
-  diskBytes: fc.integer({ min: 1, max: 200 }).map((n) => 4 * n * MIB),
+  diskBytes: fc.integer({ min: 1, max: 800 * MIB }).map(diskSize),
   runs: fc.array(
     fc.record({
       gap: fc.oneof(fc.integer({ min: 0, max: 20 }), fc.integer({ min: 0, max: 1200 })),
@@ -38,10 +39,12 @@ t.test('what is copied and what is made zero are the disk, and nothing that is m
     const gaps = gapsIn(used, diskBytes);
     const covered = [...used, ...gaps].toSorted((a, b) => a.from - b.from);
     const end = covered.reduce((at, { from, bytes }) => (from === at && bytes > 0 ? at + bytes : Number.NaN), 0);
+    const rest = diskBytes - end; // less than a MiB; always copied
     const lost = mapped.some((m) => gaps.some((g) => m.from < g.from + g.bytes && g.from < m.from + m.bytes));
     const text = metadataText({ uuid: '0'.repeat(16), used }, { diskBytes, largestRequest: MIB });
     const words = [...text.matchAll(/(\d+) times/g)].reduce((sum, [, times]) => sum + Number(times), 0);
-    return end === diskBytes && !lost && words * 64 * 4096 === diskBytes;
+    const bitmap = words * 64 * 4096 + 4096;
+    return rest > 0 && rest < MIB && !lost && bitmap === diskBytes && text.includes('\n  0x0000000000000001;\n}');
   });
   t.doesNotThrow(() => fc.assert(holds, { numRuns: 1000 }));
 });
@@ -51,8 +54,9 @@ t.test('pieces are whole MiB, and short gaps are copied', async (t) => {
     { from: CHUNK, bytes: CHUNK },
     { from: 10 * MIB, bytes: CHUNK },
     { from: 40 * MIB - CHUNK, bytes: 2 * CHUNK },
+    { from: 64 * MIB, bytes: CHUNK }, // behind the last whole MiB
   ];
-  t.same(worthCopying(mapped, 64 * MIB), [
+  t.same(worthCopying(mapped, diskSize(64 * MIB)), [
     { from: 0, bytes: 11 * MIB },
     { from: 39 * MIB, bytes: 2 * MIB },
   ]);
@@ -72,18 +76,27 @@ t.test('what is no piece of the disk is refused', async (t) => {
     { from: 4 * MIB, bytes: 4 * MIB },
     { from: 6 * MIB, bytes: MIB },
   ]);
-  refused([], 64 * MIB + 512);
+  const text = (diskBytes: number) => () =>
+    metadataText({ uuid: '0'.repeat(16), used: [] }, { diskBytes, largestRequest: MIB });
+  t.equal(canBegin(64 * MIB), false, 'DRBD would forget its last 256 KiB');
+  t.throws(text(64 * MIB));
+  t.equal(canBegin(64 * MIB + 512), false);
+  t.throws(text(64 * MIB + 512));
 });
 
 t.test('the metadata lack what is used, and nothing else', async (t) => {
   const used = [{ from: 16 * MIB, bytes: 2 * MIB }];
-  const text = metadataText({ uuid: '1234567890ABCDE0', used }, { diskBytes: 64 * MIB, largestRequest: MIB });
+  const text = metadataText(
+    { uuid: '1234567890ABCDE0', used },
+    { diskBytes: diskSize(64 * MIB + 1), largestRequest: MIB },
+  );
   t.match(text, 'uuid { 0x1234567890ABCDE0; 0x0000000000000000;');
   t.match(text, 'flags 0x00000000;', 'neither consistent nor up to date');
-  t.match(text, 'la-size-sect 131072;');
+  t.match(text, 'la-size-sect 131592;');
   t.match(
     text,
-    'bm {\n  64 times 0x0000000000000000;\n  8 times 0xFFFFFFFFFFFFFFFF;\n  184 times 0x0000000000000000;\n}\n',
+    'bm {\n  64 times 0x0000000000000000;\n  8 times 0xFFFFFFFFFFFFFFFF;\n  184 times 0x0000000000000000;\n' +
+      '  1 times 0xFFFFFFFFFFFFFFFF;\n  0x0000000000000001;\n}\n',
   );
 });
 

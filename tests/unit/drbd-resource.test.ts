@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { type DrbdEnd, type DrbdResource, hasPeer, renderResource } from '#common/drbd/resource.ts';
+import { type DrbdEnd, type DrbdResource, diskSize, hasPeer, renderResource } from '#common/drbd/resource.ts';
 
 const pc: DrbdEnd = {
   address: '10.86.0.9',
@@ -19,11 +19,21 @@ const resource: DrbdResource = {
     meta: '/dev/flexdeploy/meta-0123456789abcdef',
   },
   pc,
+  diskBytes: 20 * 1024 ** 3 + 4096,
   protocol: 'A',
   twoPrimaries: false,
   secret: 'bm90IGEgc2VjcmV0LCBhIHRlc3Q',
   discardGranularityBytes: 65536,
 };
+
+t.test('a disk is a bit longer than whole words of the bitmap', async (t) => {
+  const WORD = 256 * 1024;
+  for (const bytes of [1, WORD - 1, WORD, WORD + 4096, WORD + 4097, 20 * 1024 ** 3]) {
+    const size = diskSize(bytes);
+    t.ok(size >= bytes && size < bytes + WORD + 4096, `${bytes} bytes fit into ${size}`);
+    t.equal(size % WORD, 4096);
+  }
+});
 
 t.test('the text of an attached desktop', async (t) => {
   t.matchSnapshot(renderResource(resource));
@@ -61,6 +71,8 @@ t.test('what the format cannot hold is refused, and the secret is not told', asy
     { name: 'desk"; }' },
     { secret: 'short' },
     { secret: 'with "quotes" in it, long enough' },
+    { diskBytes: 0 },
+    { diskBytes: 1000 },
     { limitKiBps: 0 },
     { limitKiBps: 1.5 },
     { discardGranularityBytes: 1 },

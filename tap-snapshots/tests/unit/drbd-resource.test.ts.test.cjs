@@ -30,6 +30,7 @@ resource desk-0123456789abcdef {
     verify-alg sha256;
   }
   disk {
+    size 41943048s;
     fencing dont-care;
     al-extents 727;
     c-plan-ahead 0;

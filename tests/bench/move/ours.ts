@@ -18,6 +18,7 @@ import {
   pc,
   SERVER_DEVICE,
   server,
+  setDiskBytes,
   until,
   untilInSync,
   writeText,
@@ -38,6 +39,8 @@ interface End {
   /** Where a desktop that is sent here arrives. */
   arrival: { host: string; port: number };
 }
+
+setDiskBytes(DESKTOP.diskBytes);
 
 const ENDS: readonly [End, End] = [
   {

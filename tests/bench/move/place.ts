@@ -1,5 +1,6 @@
 /** One of the two places between which the desktop moves. Both are on one machine here, so their names differ. */
 import { pino } from 'pino';
+import { diskSize } from '#common/drbd/resource.ts';
 import { desktopOwner, prepareFolders } from '#common/hosting/files.ts';
 import { HostedMachine } from '#common/hosting/machine.ts';
 import { type Places, placesOf } from '#common/hosting/places.ts';
@@ -11,7 +12,7 @@ import { clearFailure, startService, type TransientService } from '#common/syste
 /** The probe desktop (builder/profiles/probe.ts). */
 export const DESKTOP: HostedDesktop = {
   ...{ id: '00000000be9cb000', name: 'probe', owner: 'bench', firmware: 'bios' },
-  ...{ memoryMiB: 192, cpus: 1, diskBytes: 1024 ** 3 },
+  ...{ memoryMiB: 192, cpus: 1, diskBytes: diskSize(1024 ** 3) },
 };
 
 export interface PlaceOptions {

@@ -6,13 +6,13 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gapsIn, worthCopying } from '#common/drbd/baseline.ts';
 import { Drbd } from '#common/drbd/control.ts';
-import { renderResource } from '#common/drbd/resource.ts';
+import { diskSize, renderResource } from '#common/drbd/resource.ts';
 import { describeError } from '#common/errors.ts';
 import { mappedRanges } from '#common/lvm/thin-map.ts';
 import { makeZero } from '../../../client-runtime/disks/zeroing.ts';
 import { DISK_GIB, ENDS, GROUP } from './layout.ts';
 
-const BYTES = DISK_GIB * 1024 ** 3;
+const BYTES = diskSize(DISK_GIB * 1024 ** 3);
 const ZEROING_LIMIT = 60_000;
 const LOOK_EVERY = 200;
 
@@ -22,7 +22,7 @@ const pc = new Drbd({ file: '/run/pc.res', node: 'pc', name: 'pc' });
 function text(name: string, withPc: boolean): string {
   const usual = { protocol: 'A', twoPrimaries: false, secret: 'measured-in-the-lab' } as const;
   const ends = { server: ENDS.server, pc: withPc ? ENDS.pc : undefined };
-  return renderResource({ name, ...usual, ...ends, discardGranularityBytes: 65_536 });
+  return renderResource({ name, ...usual, ...ends, diskBytes: BYTES, discardGranularityBytes: 65_536 });
 }
 
 /** Bytes that the loopback has carried. */

@@ -1,7 +1,7 @@
 /** Both ends of a DRBD resource in one kernel: names, addresses and what is done to them. Runs inside the lab's machine. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Drbd } from '#common/drbd/control.ts';
-import { type DrbdResource, renderResource } from '#common/drbd/resource.ts';
+import { type DrbdResource, diskSize, renderResource } from '#common/drbd/resource.ts';
 import { run } from '#common/run.ts';
 
 export const SERVER_DEVICE = '/dev/drbd101';
@@ -9,7 +9,16 @@ export const PC_DEVICE = '/dev/drbd102';
 /** What is under the PC's device. */
 export const PC_DISK = '/dev/mapper/pc-disk';
 
-const RESOURCE: DrbdResource = {
+/** Bytes; the devices below are longer. */
+export const DISK_BYTES = diskSize(256 * 1024 ** 2);
+let diskBytes = DISK_BYTES;
+
+/** For a bench with another disk: the size that both ends are told from now on. */
+export function setDiskBytes(bytes: number): void {
+  diskBytes = bytes;
+}
+
+const RESOURCE: Omit<DrbdResource, 'diskBytes'> = {
   name: 'server',
   server: { address: '127.9.0.1', port: 21001, minor: 101, disk: '/dev/lab/disk', meta: '/dev/lab/meta' },
   pc: { address: '127.9.0.2', port: 21001, minor: 102, disk: PC_DISK, meta: '/dev/ram0' },
@@ -32,7 +41,7 @@ export async function shell(text: string): Promise<string> {
 
 /** A text for one end, checked and kept; the kernel is not told. */
 export async function writeText(end: Drbd, change: Partial<DrbdResource> = {}): Promise<void> {
-  await end.write(renderResource({ ...RESOURCE, ...change, name: end.name }));
+  await end.write(renderResource({ ...RESOURCE, diskBytes, ...change, name: end.name }));
 }
 
 /** A new text for one end, put in force. */

@@ -32,7 +32,10 @@ export async function check(world: World): Promise<Findings> {
   if (desktop.attachment) {
     await stopped(holder, world.id, async () => {
       await drained(world.server);
-      const [server, pc] = await Promise.all([hash(world.server, device.server), hash(world.pc, device.pc)]);
+      const [server, pc] = await Promise.all([
+        hash(world.server, device.server, desktop.diskBytes),
+        hash(world.pc, device.pc, desktop.diskBytes),
+      ]);
       if (server !== pc) diverged.push(`server ${server}, PC ${pc}`);
     });
     // It may have stood still for so long that it counts as failed; and what it told before is perhaps only heard now.
@@ -102,9 +105,9 @@ async function drained(server: Machine): Promise<void> {
 
 /**
  * Hash of a device, past what is cached of it: over the place and content of every MiB that is not all zero, since most
- * are and these machines compute slowly. Both ends' devices have exactly the desktop's size.
+ * are and these machines compute slowly. The server's device is longer than the desktop's disk.
  */
-async function hash(machine: Machine, device: string): Promise<string> {
+async function hash(machine: Machine, device: string, bytes: number): Promise<string> {
   const program = `
     const { createHash } = require("node:crypto");
     const { openSync, readSync } = require("node:fs");
@@ -115,7 +118,7 @@ async function hash(machine: Machine, device: string): Promise<string> {
     const pieces = Buffer.alloc(4 * MIB);
     let at = 0;
     for (let got = 1; got > 0; ) {
-      got = readSync(disk, pieces, 0, pieces.length, at);
+      got = readSync(disk, pieces, 0, Math.min(pieces.length, ${bytes} - at), at);
       for (let from = 0; from < got; from += MIB) {
         const piece = pieces.subarray(from, Math.min(from + MIB, got));
         if (!piece.equals(zero.subarray(0, piece.length))) hash.update((at + from) + ":").update(piece);
