@@ -104,7 +104,7 @@ export class DrbdEvents {
   }
 }
 
-/** `	sync'ed: 33.3% (174080/262144)K`, what is left and all of it (drbd_proc.c); undefined for any other line. */
+/** `sync'ed: 33.3% (174080/262144)K`, what is left and all of it (drbd_proc.c); undefined for any other line. */
 function totalKiB(line: string): number | undefined {
   const [, total, unit] = /sync'ed:.*\(\d+\/(\d+)\)([KM])/.exec(line) ?? [];
   return total === undefined ? undefined : Number(total) * (unit === 'M' ? 1024 : 1);
