@@ -59,7 +59,8 @@ async function possibleActions(world: World): Promise<ActionName[]> {
 }
 
 /**
- * Random faults, one after another, each healed and checked before the next. The first that does not heal is the last.
+ * Random faults, one after another, each healed and checked before the next. After one that does not heal the desktop is
+ * switched off by force and on again, as a person would in the end; where that does not help, it is the last.
  * @param world attached to `disk`, or to none
  */
 export async function randomFaults(world: World, options: FaultOptions): Promise<FaultResult> {
@@ -68,8 +69,8 @@ export async function randomFaults(world: World, options: FaultOptions): Promise
   world.survive(options.say);
   const until = options.minutes ? Date.now() + options.minutes * 60_000 : Number.POSITIVE_INFINITY;
   try {
-    while (result.runs < options.runs && Date.now() < until && result.notHealed === 0) {
-      await oneFault(world, random, options, result);
+    for (let goesOn = true; goesOn && result.runs < options.runs && Date.now() < until; ) {
+      goesOn = await oneFault(world, random, options, result);
     }
   } finally {
     world.deployment.lab.beginAnew = undefined;
@@ -77,7 +78,8 @@ export async function randomFaults(world: World, options: FaultOptions): Promise
   return result;
 }
 
-async function oneFault(world: World, random: Random, options: FaultOptions, result: FaultResult): Promise<void> {
+/** Returns whether there can be another one. */
+async function oneFault(world: World, random: Random, options: FaultOptions, result: FaultResult): Promise<boolean> {
   const { say, disk } = options;
   const action = random.pick(await possibleActions(world));
   const fault = random.pick(Object.keys(FAULTS) as FaultName[]);
@@ -106,7 +108,7 @@ async function oneFault(world: World, random: Random, options: FaultOptions, res
     say(`  NOT HEALED: ${messageOf(error)}`);
     await keep(world, `fault-${result.runs}`, say);
   });
-  if (!findings) return;
+  if (!findings) return await startedOver(world, say);
   for (const [kind, sentences] of Object.entries(findings) as [keyof typeof findings, string[]][]) {
     if (sentences.length > 0) result[kind] += 1;
     for (const sentence of sentences.slice(0, 5)) say(`  ${kind.toUpperCase()}: ${sentence}`);
@@ -115,6 +117,18 @@ async function oneFault(world: World, random: Random, options: FaultOptions, res
   const where = holder ? 'on the PC' : 'on the server';
   const took = Math.round((Date.now() - begun) / 1000);
   say(`  healed: ${where}, ${attachment ? 'in sync' : 'not attached'}, record ${world.probe.newest}, ${took} s`);
+  return true;
+}
+
+async function startedOver(world: World, say: Say): Promise<boolean> {
+  try {
+    await world.startOver(HEAL_MS);
+    say('  switched off by force and on again: it runs');
+    return true;
+  } catch (error) {
+    say(`  switched off by force, and it does not run again: ${messageOf(error)}`);
+    return false;
+  }
 }
 
 /** Waits for `heal` and looks at everything; again, whenever the emulator crashed a machine meanwhile. */

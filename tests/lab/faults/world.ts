@@ -168,6 +168,12 @@ export class World {
     }
   }
 
+  /** Switches the desktop off by force, and waits as after a fault. */
+  async startOver(withinMs: number): Promise<Desktop> {
+    await this.deployment.flexdeploy(['desktop', 'force-off', DESKTOP]);
+    return await this.settle(withinMs);
+  }
+
   /** Answers a screen that somebody left: unless whoever came there goes on meanwhile. */
   async #giveUp(screen: Screen): Promise<void> {
     await sleep(10_000);
