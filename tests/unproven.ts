@@ -6,7 +6,8 @@
 export const UNPROVEN: ReadonlySet<string> = new Set([
   'a processor of the server that the emulator lets sleep for good is woken by the lab', // passed once
   'the clock of the desktop showed no long pause in any move', // 1.03 s in the best run of move.test.ts, all emulated
-  'random faults while it is attached, moved and left: nothing that was written is lost', // passed once
+  // passed twice; but in `npm run faults` a desktop hung for good once, after its emulated server had stood still
+  'random faults while it is attached, moved and left: nothing that was written is lost',
 ]);
 
 /** Files of the lab that are not proven to their end: they come last, and get the time that is left. */
