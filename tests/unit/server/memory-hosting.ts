@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DrbdEnd } from '#common/drbd/resource.ts';
+import { diskSize } from '#common/drbd/resource.ts';
 import { UserError } from '#common/errors.ts';
 import type { DesktopHost } from '#common/hosting/host.ts';
 import type { TunnelConfig, ViewerTicket } from '#common/protocol/client-server.ts';
@@ -170,7 +171,7 @@ export class MemoryHosting implements Hosting {
     }
     if (hash.digest('hex') !== sha256) throw new HostingError('bad_request', 'the file does not have this SHA-256');
     this.images.add(name);
-    return { diskBytes: bytes, sha256 };
+    return { diskBytes: diskSize(bytes), sha256 };
   }
 
   async removeImage(name: string): Promise<void> {
