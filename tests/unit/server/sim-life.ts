@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import { diskSize } from '#common/drbd/resource.ts';
 import type { DesktopHost } from '#common/hosting/host.ts';
 import type { MachineFacts } from '#common/protocol/client-server.ts';
 import type { DiskIdentity } from '#common/protocol/desktop.ts';
@@ -20,7 +21,7 @@ import { type Fault, World } from './sim-world.ts';
 export const DESKTOP = '0123456789abcdef';
 export const PC = '11111111-2222-3333-4444-555555555555';
 export const DISK: DiskIdentity = { serial: 'DISK-A', wwn: '', model: 'Test', bytes: 10_000_000 };
-const DISK_BYTES = 5_000_000;
+const DISK_BYTES = diskSize(5_000_000);
 
 /** Milliseconds; everything that waits for minutes in life waits for a moment here. */
 const limits = Object.fromEntries(Object.keys(CALL_LIMITS).map((call) => [call, 25])) as CallLimits;
