@@ -57,12 +57,13 @@ export class Replica {
     await allowDesktopUser();
     await this.drbd.write(resource);
     // Also when it had to give its disk up (a frozen write, an error): the metadata knows what may be missing there.
-    if ((await this.drbd.status()) && !args.baseline) {
-      await this.drbd.adjust();
-      return { metadata: 'kept', why: 'the disk was attached all the time' };
+    if (await this.drbd.status()) {
+      if (!args.baseline) {
+        await this.drbd.adjust();
+        return { metadata: 'kept', why: 'the disk was attached all the time' };
+      }
+      await this.#down(); // the server's end has forgotten what this one lacked
     }
-    // With a baseline the server's end has forgotten what this one lacked.
-    await this.#down();
     try {
       const answer = await this.#makeMetadata(args, guarded);
       await this.drbd.up();

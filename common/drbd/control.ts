@@ -68,9 +68,7 @@ export class Drbd {
 
   /** Of a resource that is down: whether its metadata says that the disk is one moment's whole content. */
   async isConsistent(): Promise<boolean> {
-    const { code, stdout } = await this.#adm(['get-gi', this.name], { okExitCodes: [0, 1, 10, 20, 255] });
-    // current:bitmap:history:history:consistent:was-up-to-date:… (drbdmeta.c, m_get_v8_uuids)
-    return code === 0 && stdout.trim().split('\n').at(-1)?.split(':')[4] === '1';
+    return (await this.#generations())[4] === '1';
   }
 
   /** New, empty metadata: everything is out of sync, and this end has nothing that anybody wants. Wipes what was there. */
@@ -92,11 +90,9 @@ export class Drbd {
   async startNoting(): Promise<string> {
     await this.disconnect();
     await this.#adm(['new-current-uuid', '--clear-bitmap', `${this.name}/0`], { timeoutMs: METADATA_LIMIT });
-    const { stdout } = await this.#adm(['get-gi', this.name], { timeoutMs: 10_000 });
-    // current:bitmap:history:… ; the lowest bit tells of a primary and is none of the number
-    const bitmap = stdout.trim().split('\n').at(-1)?.split(':')[1] ?? '';
-    if (!/^[0-9A-F]{16}$/.test(bitmap))
-      throw new UserError(`${this.name} does not tell its generation: ${stdout.trim()}`);
+    const [, bitmap = ''] = await this.#generations();
+    if (!/^[0-9A-F]{16}$/.test(bitmap)) throw new UserError(`${this.name} does not tell its generation: ${bitmap}`);
+    // the lowest bit tells of a primary and is none of the number
     return (BigInt(`0x${bitmap}`) & ~1n).toString(16).toUpperCase().padStart(16, '0');
   }
 
@@ -204,6 +200,12 @@ export class Drbd {
       timeoutMs: 10_000,
     });
     return parseNow(stdout).get(this.name);
+  }
+
+  /** current:bitmap:history:history:consistent:was-up-to-date:… (drbdmeta.c, m_get_v8_uuids); none without metadata. */
+  async #generations(): Promise<string[]> {
+    const { code, stdout } = await this.#adm(['get-gi', this.name], { okExitCodes: [0, 1, 10, 20, 255] });
+    return code === 0 ? (stdout.trim().split('\n').at(-1)?.split(':') ?? []) : [];
   }
 
   /** Both ends of the connection that the kernel has, which may not be that of the text. */
