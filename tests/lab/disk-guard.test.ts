@@ -161,9 +161,12 @@ chapter('the names are swapped at the next boot: the same disk is found under an
   const before = await checksums();
   const name = await nameOf('RIGHT-7001');
   await root('for d in /dev/sd?; do sync $d; done'); // also what the disks themselves keep for later
-  await pc.powerCut();
-  disks.reverse();
-  await boot();
+  // the kernel looks at disks side by side: by chance, the name may come out as it was
+  for (let boots = 0; boots < 5 && (await nameOf('RIGHT-7001')) === name; boots++) {
+    await pc.powerCut();
+    disks.reverse();
+    await boot();
+  }
   t.not(await nameOf('RIGHT-7001'), name, `it was ${name}`);
   t.equal(await checksums(), before);
   t.match(await guard({ do: 'write', disk: right }), { opened: 'RIGHT-7001' });
