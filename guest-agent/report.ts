@@ -48,7 +48,7 @@ export function syncSentence({ sync, complete }: AgentStatus): string {
     case 'behind':
       return `${WORDS.sync.behind}: ${WORDS.behindMore(size('en', sync.bytesLeft))}`;
     case 'preparing':
-      return `${WORDS.sync.preparing}: ${sync.step}`;
+      return `${WORDS.sync.preparing}: ${sync.step}${sync.percent === undefined ? '' : `, ${Math.floor(sync.percent)} %`}`;
     case 'failed':
       return `${WORDS.sync.failed}: ${sync.reason}`;
     case 'disconnected':

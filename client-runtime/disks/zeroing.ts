@@ -12,9 +12,14 @@ const UNIT = 1024 ** 2;
 /**
  * Afterwards the pieces read as zeros (BLKZEROOUT, blkdiscard(8)).
  * @param path a device that the guard has opened
+ * @param options.onPercent told after each go but the last: 0 to 99, of all bytes
  * @returns whether all of it is zero now. It is not as soon as it is seen that it would take longer than `withinMs`.
  */
-export async function makeZero(path: string, pieces: readonly Range[], withinMs: number): Promise<boolean> {
+export async function makeZero(
+  path: string,
+  pieces: readonly Range[],
+  { withinMs, onPercent }: { withinMs: number; onPercent?(percent: number): void },
+): Promise<boolean> {
   const all = pieces.reduce((sum, { bytes }) => sum + bytes, 0);
   const begun = performance.now();
   let done = 0;
@@ -26,6 +31,7 @@ export async function makeZero(path: string, pieces: readonly Range[], withinMs:
       at += bytes;
       done += bytes;
       if (takesTooLong({ done, all, spentMs: performance.now() - begun, withinMs })) return false;
+      if (done < all) onPercent?.(Math.floor((100 * done) / all));
     }
   }
   return true;

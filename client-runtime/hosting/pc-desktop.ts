@@ -41,6 +41,7 @@ export interface PcDesktopOptions {
   log: Logger;
   onMachine(state: MachineState): void;
   onProgress(progress: MigrationProgress): void;
+  onEmptying(percent: number): void;
 }
 
 export class PcDesktop {
@@ -56,7 +57,10 @@ export class PcDesktop {
     this.#options = options;
     this.attached = attached;
     this.places = placesOf(attached.desktop.id, folders);
-    this.replica = new Replica({ id: attached.desktop.id, folder: folders.run, openGuarded, log });
+    this.replica = new Replica({
+      ...{ id: attached.desktop.id, folder: folders.run, openGuarded, log },
+      onEmptying: (percent) => options.onEmptying(percent),
+    });
     this.#machine = new HostedMachine({
       places: this.places,
       log,

@@ -302,6 +302,7 @@ export class PcHost {
         this.#changed();
       },
       onProgress: (progress) => this.#changes.emit('notice', { notice: 'migration', desktop: id, progress }),
+      onEmptying: (percent) => this.#changes.emit('notice', { notice: 'emptying', desktop: id, percent }),
     });
   }
 

@@ -26,6 +26,8 @@ export interface ReplicaOptions {
   folder: string;
   openGuarded: OpenGuarded;
   log: Logger;
+  /** Told while the disk is made zero where the server has nothing. */
+  onEmptying(percent: number): void;
 }
 
 export class Replica {
@@ -144,8 +146,10 @@ export class Replica {
 
   /** Makes the disk zero where the server has nothing, and metadata that say so; `false`: not this disk. */
   async #begin(baseline: Baseline, { path, bytes }: GuardedDisk): Promise<boolean> {
+    const { onEmptying: onPercent } = this.#options;
     try {
-      if (!(await makeZero(path, gapsIn(baseline.used, bytes), ZEROING_LIMIT))) return false;
+      const gaps = gapsIn(baseline.used, bytes);
+      if (!(await makeZero(path, gaps, { withinMs: ZEROING_LIMIT, onPercent }))) return false;
       await this.drbd.createMetadataFrom(baseline, bytes);
       return true;
     } catch (err) {

@@ -31,7 +31,11 @@ export type DiskIdentity = Static<typeof DiskIdentity>;
 
 /** How a desktop's disk is kept the same on the server and on a PC. `percent` is of the disk, 0 to 100. */
 export const SyncState = Type.Union([
-  Type.Object({ kind: Type.Literal('preparing'), step: Type.String({ description: 'a sentence' }) }),
+  Type.Object({
+    kind: Type.Literal('preparing'),
+    step: Type.String({ description: 'a sentence' }),
+    percent: Type.Optional(Type.Number({ minimum: 0, maximum: 100, description: 'of the step, where it takes long' })),
+  }),
   Type.Object({
     kind: Type.Literal('syncing'),
     percent: Type.Number({ minimum: 0, maximum: 100 }),

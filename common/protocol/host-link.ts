@@ -223,6 +223,8 @@ export const HostNotice = Type.Union([
   Type.Object({ notice: Type.Literal('drbd'), desktop: Id, status: DrbdStatus }),
   Type.Object({ notice: Type.Literal('machine'), desktop: Id, state: MachineState }),
   Type.Object({ notice: Type.Literal('migration'), desktop: Id, progress: MigrationProgress }),
+  /** Of the disk that is being attached, so much of what the server has nothing for is zero. */
+  Type.Object({ notice: Type.Literal('emptying'), desktop: Id, percent: Type.Number({ minimum: 0, maximum: 100 }) }),
 ]);
 export type HostNotice = Static<typeof HostNotice>;
 

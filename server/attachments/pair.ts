@@ -60,6 +60,8 @@ export interface PairMemory {
   pcAttached: HostAnswer<'inspect'>['attached'];
   localHost: HostAnswer<'inspect'>['localHost'] | undefined;
   migration: MigrationProgress | undefined;
+  /** Percent of the PC's disk that is zero already, while it is made so; undefined: it is not. */
+  emptied: number | undefined;
   /** Since when the PC is switching the desktop on, ms since the epoch; undefined: it is not. */
   startingSince: number | undefined;
   disconnectedSince: number;
@@ -98,6 +100,7 @@ export class Pair {
       resource: { server: undefined, pc: undefined },
       ...{ openFor: undefined, pausedNow: undefined, reconnectAt: {}, links: -1, discardedFor: -1 },
       ...{ pcAttached: undefined, localHost: undefined, migration: undefined, startingSince: undefined },
+      emptied: undefined,
       disconnectedSince: context.now(),
       samples: [],
     };
@@ -182,6 +185,10 @@ export class Pair {
     switch (notice.notice) {
       case 'migration':
         memory.migration = notice.progress;
+        this.context.onChange(this.id, 'soon');
+        return;
+      case 'emptying':
+        if (this.#doing?.do === 'attach') memory.emptied = notice.percent;
         this.context.onChange(this.id, 'soon');
         return;
       case 'machine':

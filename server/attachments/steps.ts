@@ -120,16 +120,20 @@ async function attach(source: 'server' | 'pc', context: StepContext): Promise<vo
   const baseline = empty ? await pair.context.hosting.baselineOf(recordOf(record.desktop)) : undefined;
   const told = text !== undefined && text === pair.memory.resource.server;
   const resource = told ? text : await configure('server', { pair, record: fresh });
-  const { metadata, why } = await host.attach({
-    desktop: hostedOf(record.desktop),
-    resource,
-    disk: diskOf(row),
-    consent: consentOf(row),
-    source,
-    generation: record.desktop.generation,
-    ...(saved && { saved }),
-    ...(baseline && { baseline }),
-  });
+  const { metadata, why } = await host
+    .attach({
+      desktop: hostedOf(record.desktop),
+      resource,
+      disk: diskOf(row),
+      consent: consentOf(row),
+      source,
+      generation: record.desktop.generation,
+      ...(saved && { saved }),
+      ...(baseline && { baseline }),
+    })
+    .finally(() => {
+      pair.memory.emptied = undefined;
+    });
   pair.context.log.info({ desktop: pair.id, pc: host.pc, source, metadata, why }, 'the disk of a PC is attached');
   pair.memory.resource.pc = resource;
   await store.attached(pair.id, host.pc, metadata);

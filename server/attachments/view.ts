@@ -135,6 +135,9 @@ function stateOf(pair: Pair, { desktop }: PairRecord, row: AttachmentRow): SyncS
   if (desktop.holder_pc === row.pc && memory.pcAttached) {
     return { kind: 'disconnected', since: iso(memory.disconnectedSince) };
   }
+  if (memory.emptied !== undefined) {
+    return { kind: 'preparing', step: 'Making the disk of the PC empty', percent: memory.emptied };
+  }
   return { kind: 'preparing', step: doing ?? 'Connecting the disks of server and PC' };
 }
 

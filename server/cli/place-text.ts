@@ -41,7 +41,7 @@ export function moveText({ to, phase, percent }: Move): string {
 export function syncText(state: SyncState): string {
   switch (state.kind) {
     case 'preparing':
-      return `preparing: ${state.step}`;
+      return `preparing: ${state.step}${state.percent === undefined ? '' : `, ${Math.floor(state.percent)} %`}`;
     case 'syncing': {
       const left = state.secondsLeft === undefined ? '' : `, ${duration(state.secondsLeft)} left`;
       const to = state.to === 'pc' ? 'to the PC' : 'to the server';

@@ -99,6 +99,11 @@ function cardCases(desktops: Desktops): Record<string, Case> {
       en: ['Getting the copy ready', 'Opening the disk', 'The copy has to be ready first'],
       pt: ['A preparar a cópia', 'A abrir o disco', 'A cópia tem de estar pronta primeiro'],
     },
+    'copy-emptying': {
+      screen: desktops([copying({ kind: 'preparing', step: 'Making the disk of the PC empty', percent: 42.4 })]),
+      en: ['Getting the copy ready', 'Making the disk of the PC empty: 42%'],
+      pt: ['A preparar a cópia', 'A esvaziar o disco do PC: 42%'],
+    },
     'copy-syncing': {
       screen: desktops([COPYING]),
       en: ['Copying to this PC: 42%', '54 MB/s', '4 minutes left', 'Pause', 'Stop', 'Work on this PC'],

@@ -257,7 +257,7 @@ t.test('a PC that says anything at any time: cut off, or not believed', async (t
     fc.string({ unit: 'binary' }),
     fc.record({ id: fc.integer(), answer: fc.jsonValue(), error: fc.jsonValue() }, { requiredKeys: ['id'] }),
     fc.record({
-      notice: fc.constantFrom('drbd', 'machine', 'migration', 'x'),
+      notice: fc.constantFrom('drbd', 'machine', 'migration', 'emptying', 'x'),
       desktop: fc.constantFrom(desktop.id, '0'.repeat(16), '__proto__'),
       status: fc.jsonValue(),
       state: fc.oneof(
@@ -268,6 +268,7 @@ t.test('a PC that says anything at any time: cut off, or not believed', async (t
         fc.jsonValue(),
         fc.constant({ phase: 'active', totalBytes: 1, remainingBytes: 1e300, transferredBytes: 0 }),
       ),
+      percent: fc.oneof(fc.jsonValue(), fc.integer({ min: 0, max: 100 })),
     }),
   );
   const answer = fc.oneof(

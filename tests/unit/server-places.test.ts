@@ -215,6 +215,24 @@ t.test('a PC refuses the disk: it is said why, and not tried again by itself', a
   t.notOk((await show()).knownDisks, 'and it is not remembered as chosen');
 });
 
+t.test('a disk that takes long to be made empty: how far it is', async (t) => {
+  const pc = await FakePc.logIn(test, 'ana', ONE);
+  await pc.connect(test);
+  pc.say({ notice: 'emptying', desktop: desktop.id, percent: 7 }); // nobody asked it for that
+  let done = () => {};
+  pc.answers.attach = () => new Promise((resolve) => (done = () => resolve(undefined)));
+  await attach(pc);
+  await until(() => pc.names().includes('attach'));
+  const state = async () => (await show()).attachment?.state;
+  t.same(await state(), { kind: 'preparing', step: 'Preparing the disk of the PC' });
+  pc.say({ notice: 'emptying', desktop: desktop.id, percent: 40 });
+  await until(async () => JSON.stringify(await state()).includes('percent'));
+  t.same(await state(), { kind: 'preparing', step: 'Making the disk of the PC empty', percent: 40 });
+  done();
+  drbd({});
+  await until(async () => (await state())?.kind === 'inSync');
+});
+
 t.test('only the owner’s session at that PC gets the disk, whatever another one claims to be', async (t) => {
   const pc = await FakePc.logIn(test, 'ana', ONE);
   await pc.connect(test);

@@ -24,7 +24,7 @@ export function CopyPanel({ status, language, asked, silent, onWish }: CopyPanel
       <div class="words" aria-live="polite">
         <h2>{title}</h2>
         {text !== '' && <p>{text}</p>}
-        {(sync.kind === 'syncing' || sync.kind === 'paused') && <Progress percent={sync.percent} label={title} />}
+        {'percent' in sync && sync.percent !== undefined && <Progress percent={sync.percent} label={title} />}
       </div>
       {offered && <WishButton wish={wish} can={can[wish]} {...{ words, asked, silent, onWish }} />}
     </section>

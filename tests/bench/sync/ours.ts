@@ -43,7 +43,7 @@ async function sync(): Promise<void> {
   const used = worthCopying(await mappedRanges(GROUP, 'pool', 'disk'), BYTES);
   await server.write(text('server', true));
   await server.adjust();
-  if (!(await makeZero(ENDS.pc.disk, gapsIn(used, BYTES), ZEROING_LIMIT)))
+  if (!(await makeZero(ENDS.pc.disk, gapsIn(used, BYTES), { withinMs: ZEROING_LIMIT })))
     throw new Error('the disk was not made zero');
   await pc.write(text('pc', true));
   await pc.createMetadataFrom({ uuid, used }, BYTES);

@@ -69,7 +69,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<void>>> = {
     await shell(`blkdiscard --offset 0 --length ${4 * MIB} ${SERVER_DEVICE}`);
     const used = worthCopying(await mappedRanges('lab', 'pool', 'disk'), DISK_BYTES);
     await write(SERVER_DEVICE, 120 * 1024, 1024);
-    check(await makeZero(PC_DISK, gapsIn(used, DISK_BYTES), 60_000), 'the disk can be made zero');
+    check(await makeZero(PC_DISK, gapsIn(used, DISK_BYTES), { withinMs: 60_000 }), 'the disk can be made zero');
     await pc.createMetadataFrom({ uuid, used }, DISK_BYTES);
     const before = await sentKiB();
     await pc.up();

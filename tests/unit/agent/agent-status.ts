@@ -4,7 +4,7 @@ import type { Attachment, Desktop } from '#common/protocol/desktop.ts';
 import type { AgentStatus } from '#common/protocol/host-guest.ts';
 
 const STATES: Record<Attachment['state']['kind'], Attachment['state']> = {
-  preparing: { kind: 'preparing', step: 'preparing the disk of the PC' },
+  preparing: { kind: 'preparing', step: 'Making the disk of the PC empty', percent: 42.4 },
   syncing: {
     kind: 'syncing',
     percent: 42.4,

@@ -21,9 +21,9 @@ export async function linkFailure(call: Promise<unknown>): Promise<LinkFailure> 
 }
 
 /** Waits until `condition` holds, 5 s at most. */
-export async function until(condition: () => boolean): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 5_000;
-  while (!condition()) {
+  while (!(await condition())) {
     if (Date.now() > deadline) throw new Error('waited for 5 s in vain');
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

@@ -29,7 +29,7 @@ export class FakePc {
   readonly calls: { call: HostCallName; args: Record<string, unknown> }[] = [];
   attached: string | undefined;
   machine: MachineState = { kind: 'none' };
-  /** Instead of the usual answer; may throw. */
+  /** Instead of the usual answer, which `undefined` gives; may throw, or be awaited. */
   answers: Partial<Record<HostCallName, (args: Record<string, unknown>) => unknown>> = {};
   #socket: WebSocket | undefined;
   #disk = DISK_A;
@@ -77,7 +77,7 @@ export class FakePc {
     const { id, call, args } = JSON.parse(text);
     this.calls.push({ call, args });
     try {
-      const given = this.answers[call as HostCallName]?.(args);
+      const given = await this.answers[call as HostCallName]?.(args);
       socket.send(JSON.stringify({ id, answer: given ?? this.#usual(call, args) }));
     } catch (error) {
       socket.send(JSON.stringify({ id, error: { message: (error as Error).message } }));

@@ -158,8 +158,10 @@ interface Words {
 function describe(state: SyncState, { texts, language, now }: Words): { title: string; more?: string } {
   const words = texts.copies.state;
   switch (state.kind) {
-    case 'preparing':
-      return { title: words.preparing, more: said(language, state.step) };
+    case 'preparing': {
+      const share = state.percent === undefined ? [] : [percent(language, state.percent)];
+      return { title: words.preparing, more: [said(language, state.step), ...share].join(': ') };
+    }
     case 'syncing': {
       const rate = state.bytesPerSecond > 0 ? [speed(language, state.bytesPerSecond)] : [];
       const { secondsLeft } = state;
@@ -214,10 +216,15 @@ function lineOf(state: SyncState, texts: Texts, language: Language): Pick<TrackP
           text: percent(language, state.percent),
         },
       };
+    case 'preparing': {
+      if (state.percent === undefined) return { joined: 'partly' };
+      const label = said(language, state.step);
+      const text = percent(language, state.percent);
+      return { joined: 'partly', progress: { percent: state.percent, to: 'pc', label, text } };
+    }
     case 'inSync':
       return { joined: 'yes' };
     case 'behind':
-    case 'preparing':
     case 'detaching':
       return { joined: 'partly' };
     case 'disconnected':

@@ -32,6 +32,7 @@ const COPYING: readonly Translation[] = [
     'A preparar o servidor para receber o disco mais recente do PC',
   ],
   [/^Preparing the disk of the PC$/, 'A preparar o disco do PC'],
+  [/^Making the disk of the PC empty$/, 'A esvaziar o disco do PC'],
   [/^Telling the (?:server|PC) how to keep the disk$/, 'A dizer aos dois lados como guardar o disco'],
   [/^Making the disk on the (?:server|PC) the second one$/, 'A passar um dos discos para segundo lugar'],
   [/^Ending what is left of the desktop on the (?:server|PC)$/, 'A terminar o que resta do ambiente'],
