@@ -4,7 +4,7 @@
  * sight and does not hide behind a red run. A test that passes on two runs leaves this list; nothing else is added.
  */
 export const UNPROVEN: ReadonlySet<string> = new Set([
-  'the clock of the desktop showed no long pause in any move', // 1.03 s in the best run of move.test.ts, all emulated
+  'the clock of the desktop showed no long pause in any move', // 0.7 to 1.5 s where all is emulated
   // once in some 80 faults a desktop hung for good, after its emulated server had stood still
   'after each random fault it ran again by itself',
 ]);

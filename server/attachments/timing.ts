@@ -13,6 +13,11 @@ export interface Timing {
   lostAfterMs: number;
   /** That somebody who starts a desktop waits for its PC to get the disk ready. */
   readyMs: number;
+  /**
+   * After a move, until what it left is tidied up: a desktop that has just arrived touches all of its memory for the first
+   * time, and both hosts would end processes and talk to DRBD beside it.
+   */
+  quietMs: number;
   move: MoveLimits;
   calls: CallLimits;
 }
@@ -23,6 +28,7 @@ export const TIMING: Timing = {
   tellEveryMs: 1_000,
   lostAfterMs: 30_000,
   readyMs: 15_000,
+  quietMs: 2_000,
   move: MOVE_LIMITS,
   calls: CALL_LIMITS,
 };

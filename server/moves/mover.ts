@@ -1,4 +1,5 @@
 /** The moves that are under way: what {@link moveDesktop} needs of a pair, and what people see of it. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, UserError } from '#common/errors.ts';
 import type { Move as MoveView } from '#common/protocol/desktop.ts';
 import type { MachineState } from '#common/protocol/host-link.ts';
@@ -45,14 +46,16 @@ export class Movers {
     const running: Running = { to, since: context.now(), phase: 'preparing', abort: new AbortController() };
     this.#running.set(pair.id, running);
     context.onChange(pair.id, 'at once');
-    void pair
-      .alone(() => this.#run(pair, running))
-      .catch((err) => context.log.error({ err, desktop: pair.id }, 'moving a desktop'))
-      .finally(() => {
-        this.#running.delete(pair.id);
-        context.onChange(pair.id, 'at once');
-        pair.kick(true);
+    void pair.alone(async () => {
+      const moved = await this.#run(pair, running).catch((err) => {
+        context.log.error({ err, desktop: pair.id }, 'moving a desktop');
+        return false;
       });
+      this.#running.delete(pair.id);
+      context.onChange(pair.id, 'at once');
+      pair.kick(true); // its turn is the next one
+      if (moved) await sleep(context.timing.quietMs);
+    });
   }
 
   /** @throws Problem when there is none, or it is too late */
@@ -80,22 +83,25 @@ export class Movers {
     for (const { abort } of this.#running.values()) abort.abort(new UserError('the server is stopping'));
   }
 
-  async #run(pair: Pair, running: Running): Promise<void> {
+  /** Returns whether the desktop is on the other side now. */
+  async #run(pair: Pair, running: Running): Promise<boolean> {
     const { store, log, timing } = pair.context;
     const record = await pair.reload();
     const host = pair.host;
-    if (!record || !host) return;
+    if (!record || !host) return false;
     await store.notice(pair.id, null);
     pair.memory.migration = undefined;
     const { name } = record.desktop;
     try {
       const result = await moveDesktop(ports(pair, record, host, running), running.abort.signal, timing.move);
       log.info({ desktop: pair.id, to: running.to, ...result }, 'a desktop was moved');
+      return true;
     } catch (error) {
       log[levelOf(error)]({ err: error, desktop: pair.id, to: running.to, phase: running.phase }, 'a move failed');
       const moved = (await pair.reload())?.desktop.generation !== record.desktop.generation;
       // After the hand-over it is not the move that failed, and what is left is planned anew.
       if (!moved) await store.notice(pair.id, moveFailure(error, name));
+      return moved;
     } finally {
       // The way for QEMU is closed, and both ends are told anew what is usual.
       Object.assign(pair.memory, { openFor: undefined, migration: undefined });

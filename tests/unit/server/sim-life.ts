@@ -31,6 +31,7 @@ const TIMING: Timing = {
   tellEveryMs: 5,
   lostAfterMs: 5,
   readyMs: 20,
+  quietMs: 5,
   move: { stalled: 200, copying: 400, arriving: 30, look: 1 },
   calls: { ...limits, migrateTo: undefined },
 };
