@@ -47,14 +47,14 @@ export class Movers {
     this.#running.set(pair.id, running);
     context.onChange(pair.id, 'at once');
     void pair.alone(async () => {
-      const moved = await this.#run(pair, running).catch((err) => {
+      const runs = await this.#run(pair, running).catch((err) => {
         context.log.error({ err, desktop: pair.id }, 'moving a desktop');
         return false;
       });
       this.#running.delete(pair.id);
       context.onChange(pair.id, 'at once');
       pair.kick(true); // its turn is the next one
-      if (moved) await sleep(context.timing.quietMs);
+      if (runs) await sleep(context.timing.quietMs);
     });
   }
 
@@ -83,7 +83,7 @@ export class Movers {
     for (const { abort } of this.#running.values()) abort.abort(new UserError('the server is stopping'));
   }
 
-  /** Returns whether the desktop is on the other side now. */
+  /** Returns whether the desktop runs on the other side now, and nothing is left to do but tidy up. */
   async #run(pair: Pair, running: Running): Promise<boolean> {
     const { store, log, timing } = pair.context;
     const record = await pair.reload();
@@ -95,13 +95,13 @@ export class Movers {
     try {
       const result = await moveDesktop(ports(pair, record, host, running), running.abort.signal, timing.move);
       log.info({ desktop: pair.id, to: running.to, ...result }, 'a desktop was moved');
-      return true;
+      return result !== undefined;
     } catch (error) {
       log[levelOf(error)]({ err: error, desktop: pair.id, to: running.to, phase: running.phase }, 'a move failed');
       const moved = (await pair.reload())?.desktop.generation !== record.desktop.generation;
       // After the hand-over it is not the move that failed, and what is left is planned anew.
       if (!moved) await store.notice(pair.id, moveFailure(error, name));
-      return moved;
+      return false;
     } finally {
       // The way for QEMU is closed, and both ends are told anew what is usual.
       Object.assign(pair.memory, { openFor: undefined, migration: undefined });
