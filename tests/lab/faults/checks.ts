@@ -1,6 +1,8 @@
 /** After a fault and its healing: what must be true of the disks and machines. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '#common/errors.ts';
 import type { Desktop } from '#common/protocol/desktop.ts';
+import { eventually } from '../eventually.ts';
 import type { Machine } from '../machine.ts';
 import { nodeCommand } from '../own-node.ts';
 import type { World } from './world.ts';
@@ -14,14 +16,18 @@ export interface Findings {
 /** Slots of the ring that may be written anew before it has been read: 10 a second, for three minutes and more. */
 const MARGIN = 2048;
 const READ_MS = 180_000;
+const LEFT_MS = 60_000;
 
 /** Looks at everything; a desktop that runs on stands still for the comparison only. */
 export async function check(world: World): Promise<Findings> {
+  const twoWriters: string[] = [];
+  // The one that a move has left stands still, and is ended shortly after.
+  const once = async () => !((await runs(world.server, world.id)) && (await runs(world.pc, world.id)));
+  await eventually('QEMU of the desktop runs on one side only', LEFT_MS, once).catch((error) => {
+    twoWriters.push(messageOf(error));
+  });
   const desktop = await world.desktop();
   const onPc = desktop.holder !== undefined;
-  const twoWriters: string[] = [];
-  const running = { server: await runs(world.server, world.id), pc: await runs(world.pc, world.id) };
-  if (running.server && running.pc) twoWriters.push('QEMU of the desktop runs on the server and on the PC');
   const told = world.probe.newest;
   const holder = onPc ? world.pc : world.server;
   const lostWrites: string[] = [];
