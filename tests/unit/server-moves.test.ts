@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { type HostCallName, HostCalls } from '#common/protocol/host-link.ts';
+import type { Timing } from '../../server/attachments/timing.ts';
 import { Life, PC } from './server/sim-life.ts';
 import type { Fault } from './server/sim-world.ts';
 
@@ -26,8 +27,8 @@ async function describe(life: Life): Promise<string> {
 }
 
 /** On the server, running, in sync with the PC. */
-async function attached(): Promise<Life> {
-  const life = await Life.begin();
+async function attached(timing: Partial<Timing> = {}): Promise<Life> {
+  const life = await Life.begin(timing);
   await life.attach();
   await life.switchOn();
   await until('in sync', () => life.world.pc.whole && life.world.connectedTicks > 0, life);
@@ -70,6 +71,34 @@ t.test('ten rounds there and back: one holder at a time, and the counter grows w
   t.same(life.world.problems, []);
   t.equal(life.world.pc.primary, false);
   t.equal(life.world.server.text?.two, false);
+});
+
+t.test('what a move has left is ended after a quiet moment', async (t) => {
+  const quietMs = 1_000;
+  const life = await attached({ quietMs });
+  t.teardown(() => life.end());
+  const { world } = life;
+  await life.attachments.move(await life.row(), { to: 'pc' });
+  await until('on the PC', async () => !life.attachments.viewOf(await life.row()).move, life);
+  const moved = performance.now();
+  t.match(await life.row(), { holder_pc: PC });
+  t.equal(world.pc.machine.kind, 'running');
+  await until('tidied up', () => world.server.machine.kind === 'none', life);
+  t.ok(performance.now() - moved > quietMs / 2, 'it was left alone meanwhile');
+  t.same(world.problems, []);
+});
+
+t.test('handed over, but standing still: nobody waits for a quiet moment', async (t) => {
+  const life = await attached({ quietMs: 60_000 });
+  t.teardown(() => life.end());
+  const { world } = life;
+  world.fault = (call) => (call === 'pc.letRun' ? 'failBefore' : undefined);
+  await life.attachments.move(await life.row(), { to: 'pc' });
+  await until('handed over', async () => (await life.row()).holder_pc === PC, life);
+  world.fault = () => undefined;
+  await until('running', () => world.pc.machine.kind === 'running', life);
+  await life.attachments.idle();
+  t.same(world.problems, []);
 });
 
 t.test('cancelled: it goes on where it was, and the notice says so; the next move works', async (t) => {

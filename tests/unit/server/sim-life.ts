@@ -106,8 +106,10 @@ export class Life {
   #process: Process | undefined;
   #starting: Promise<void> = Promise.resolve();
   readonly log: string[] = [];
+  readonly #timing: Timing;
 
-  private constructor() {
+  private constructor(timing: Partial<Timing>) {
+    this.#timing = { ...TIMING, ...timing };
     this.world.desktop = DESKTOP;
     this.#serverHost = this.world.host(this.world.server, DISK);
     this.#pcHost = this.world.host(this.world.pc, DISK);
@@ -115,8 +117,8 @@ export class Life {
     this.world.onNotice = () => this.#tell();
   }
 
-  static async begin(): Promise<Life> {
-    const life = new Life();
+  static async begin(timing: Partial<Timing> = {}): Promise<Life> {
+    const life = new Life(timing);
     const database = await openDatabase(life.#path);
     await fill(database);
     await database.destroy();
@@ -204,7 +206,7 @@ export class Life {
     const now = Date.now;
     const log = pino({ level: 'info' }, { write: (line: string) => void this.log.push(line) });
     process.hosting = new SimHosting(this.world, guarded, () => process.alive);
-    process.hosts = new Hosts({ now, limits: TIMING.calls });
+    process.hosts = new Hosts({ now, limits: this.#timing.calls });
     process.attachments = new Attachments({
       ...{
         database: mortal(database, process),
@@ -212,7 +214,7 @@ export class Life {
         hosts: process.hosts,
         log,
         now,
-        timing: TIMING,
+        timing: this.#timing,
       },
     });
     this.#process = process;
