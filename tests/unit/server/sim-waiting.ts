@@ -1,0 +1,25 @@
+/** Waits for what a {@link Life} comes to, and says what it came to instead. */
+import type { Life } from './sim-life.ts';
+
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  life: Life,
+  ms = 3_000,
+): Promise<void> {
+  const deadline = Date.now() + ms;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`not ${what}:\n${await describe(life)}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+export async function describe(life: Life): Promise<string> {
+  const { server, pc, connectedTicks, acknowledged } = life.world;
+  const row = await life.row();
+  const lines = life.log.slice(-60).map((line) => {
+    const { time: _, level: __, pid, hostname, ...rest } = JSON.parse(line);
+    return JSON.stringify(rest).slice(0, 300);
+  });
+  return `${JSON.stringify({ server, pc, connectedTicks, acknowledged, row }, null, 1)}\n${lines.join('\n')}`;
+}
