@@ -13,18 +13,21 @@ const UNIT = 1024 ** 2;
  * Afterwards the pieces read as zeros (BLKZEROOUT, blkdiscard(8)).
  * @param path a device that the guard has opened
  * @param options.onPercent told after each go but the last: 0 to 99, of all bytes
+ * @param options.signal looked at before each go
  * @returns whether all of it is zero now. It is not as soon as it is seen that it would take longer than `withinMs`.
+ * @throws the signal's reason
  */
 export async function makeZero(
   path: string,
   pieces: readonly Range[],
-  { withinMs, onPercent }: { withinMs: number; onPercent?(percent: number): void },
+  { withinMs, onPercent, signal }: { withinMs: number; onPercent?(percent: number): void; signal?: AbortSignal },
 ): Promise<boolean> {
   const all = pieces.reduce((sum, { bytes }) => sum + bytes, 0);
   const begun = performance.now();
   let done = 0;
   for (const piece of pieces) {
     for (let at = 0; at < piece.bytes; ) {
+      signal?.throwIfAborted();
       const bytes = Math.min(goBytes(done, performance.now() - begun), piece.bytes - at);
       const where = ['--offset', String(piece.from + at), '--length', String(bytes)];
       await run(['blkdiscard', '--force', '--zeroout', ...where, path], { timeoutMs: withinMs });

@@ -87,8 +87,8 @@ export class PcDesktop {
     return true;
   }
 
-  async attach(args: HostArgs<'attach'>): Promise<HostAnswer<'attach'>> {
-    return await this.replica.attach(args);
+  async attach(args: HostArgs<'attach'>, signal: AbortSignal): Promise<HostAnswer<'attach'>> {
+    return await this.replica.attach(args, signal);
   }
 
   async configure(resource: string): Promise<void> {

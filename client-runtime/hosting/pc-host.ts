@@ -63,6 +63,8 @@ export class PcHost {
   #linkSince = Date.now();
   #tunnel: TunnelConfig | undefined;
   #cancelTimer: NodeJS.Timeout | undefined;
+  /** The newest attach, perhaps over. */
+  #attaching: { desktop: string; cancel: AbortController } | undefined;
   /** The answer to the last detach: asked for again when the link was cut before it arrived. */
   #detached: { desktop: string; answer: HostAnswer<'detach'> } | undefined;
   #turn: Promise<unknown> = Promise.resolve();
@@ -188,7 +190,15 @@ export class PcHost {
       });
     return {
       inspect: () => this.#inspect(),
-      attach: (args) => this.#alone(() => this.#attach(args)),
+      attach: (args) => {
+        const cancel = new AbortController();
+        this.#attaching = { desktop: args.desktop.id, cancel };
+        return this.#alone(() => this.#attach(args, cancel.signal));
+      },
+      cancelAttach: async ({ desktop }) => {
+        if (this.#attaching?.desktop === desktop) this.#attaching.cancel.abort(new UserError('it was broken off'));
+        return {};
+      },
       detach: (args) => this.#alone(() => this.#detach(args)),
       configure: ({ desktop, resource }) => inTurn(desktop, (here) => here.configure(resource)),
       setRole: ({ desktop, role }) => inTurn(desktop, (here) => here.setRole(role)),
@@ -232,14 +242,14 @@ export class PcHost {
     };
   }
 
-  async #attach(args: HostArgs<'attach'>): Promise<HostAnswer<'attach'>> {
+  async #attach(args: HostArgs<'attach'>, signal: AbortSignal): Promise<HostAnswer<'attach'>> {
     const { desktop, disk, generation } = args;
     const before = this.#desktop;
     if (before && before.desktop.id !== desktop.id) {
       throw new UserError(`the desktop ${before.desktop.name} is attached to this PC`, { hint: 'Detach it first.' });
     }
     const here = before ?? (await this.#make({ desktop, disk, generation }));
-    const answer = await here.attach(args);
+    const answer = await here.attach(args, signal);
     here.attached = { desktop, disk, generation };
     await this.#memory.write(here.attached);
     this.#desktop = here;

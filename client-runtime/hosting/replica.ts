@@ -44,8 +44,9 @@ export class Replica {
   /**
    * Opens the disk behind its guard, makes or restores the metadata, and connects. Nothing is left behind when it fails.
    * Done again, it puts the text in force and connects.
+   * @param signal while the disk is made empty; what follows is short, and is done
    */
-  async attach(args: HostArgs<'attach'>): Promise<HostAnswer<'attach'>> {
+  async attach(args: HostArgs<'attach'>, signal: AbortSignal): Promise<HostAnswer<'attach'>> {
     const { desktop, resource, disk, consent, source } = args;
     await loadModules();
     // Also when it is open already: the guard then says that it is the right one.
@@ -67,7 +68,7 @@ export class Replica {
       await this.#down(); // the server's end has forgotten what this one lacked
     }
     try {
-      const answer = await this.#makeMetadata(args, guarded);
+      const answer = await this.#makeMetadata(args, guarded, signal);
       await this.drbd.up();
       if (source === 'pc' && answer.metadata === 'new') await this.drbd.primary({ force: true });
       await settle();
@@ -123,9 +124,10 @@ export class Replica {
   async #makeMetadata(
     { saved, baseline, desktop, source }: HostArgs<'attach'>,
     guarded: GuardedDisk,
+    signal: AbortSignal,
   ): Promise<HostAnswer<'attach'>> {
     const { log } = this.#options;
-    if (baseline && source === 'server' && (await this.#begin(baseline, guarded))) {
+    if (baseline && source === 'server' && (await this.#begin(baseline, guarded, signal))) {
       return { metadata: 'new', why: 'the disk was made empty, and only what is used is copied' };
     }
     if (saved && source === 'server') {
@@ -145,14 +147,15 @@ export class Replica {
   }
 
   /** Makes the disk zero where the server has nothing, and metadata that say so; `false`: not this disk. */
-  async #begin(baseline: Baseline, { path, bytes }: GuardedDisk): Promise<boolean> {
+  async #begin(baseline: Baseline, { path, bytes }: GuardedDisk, signal: AbortSignal): Promise<boolean> {
     const { onEmptying: onPercent } = this.#options;
     try {
       const gaps = gapsIn(baseline.used, bytes);
-      if (!(await makeZero(path, gaps, { withinMs: ZEROING_LIMIT, onPercent }))) return false;
+      if (!(await makeZero(path, gaps, { withinMs: ZEROING_LIMIT, onPercent, signal }))) return false;
       await this.drbd.createMetadataFrom(baseline, bytes);
       return true;
     } catch (err) {
+      signal.throwIfAborted();
       this.#options.log.warn({ err }, 'the disk was not made empty');
       return false;
     }

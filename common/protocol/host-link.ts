@@ -173,6 +173,8 @@ export const HostCalls = {
       why: Type.String({ description: 'why the saved metadata was, or was not, taken' }),
     }),
   },
+  /** An attach that makes its disk zero still is broken off, and fails; any other one goes on. */
+  cancelAttach: { args: One, answer: Nothing },
   /** A new text of the same resource (protocol, limits, two primaries): written and adjusted. */
   configure: { args: Type.Object({ desktop: Id, resource: Type.String({ maxLength: 65536 }) }), answer: Nothing },
   /** Disconnect, take DRBD down; with `save`, hand over metadata and fingerprint. */

@@ -147,7 +147,7 @@ export class Attachments {
       const about = { session, disk, confirmed: wanted.confirmed, ofPc: before, desktop: row.id };
       const consent = consentFor({ ...about, pc: this.#pcs.get(session.pc) });
       await this.store.attach({ desktop: row.id, pc: session.pc, disk, consent, limitKiBps: wanted.limitKiBps });
-      for (const other of before) if (other.desktop !== row.id) (await this.#pair(other.desktop))?.kick(true);
+      for (const other of before) if (other.desktop !== row.id) (await this.#pair(other.desktop))?.letGo();
     }
     await pair.reload();
     pair.kick(true);
@@ -177,7 +177,7 @@ export class Attachments {
     if (forget) await this.store.forget(row.id, leaving.pc);
     else await this.store.change(row.id, { wanted: 'detached' });
     await pair.reload();
-    pair.kick(true);
+    pair.letGo();
     this.#changed(row.id, 'at once');
   }
 
@@ -255,7 +255,7 @@ export class Attachments {
     const record = await pair?.reload();
     if (!pair || !record) return;
     for (const known of record.known) await this.store.forget(row.id, known.pc);
-    pair.kick(true);
+    pair.letGo();
     await pair.idle();
     pair.close();
     this.#pairs.delete(row.id);

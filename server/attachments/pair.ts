@@ -62,6 +62,8 @@ export interface PairMemory {
   migration: MigrationProgress | undefined;
   /** Percent of the PC's disk that is zero already, while it is made so; undefined: it is not. */
   emptied: number | undefined;
+  /** Ends the attaching that is under way before its time; undefined: there is none. */
+  breakOff: (() => Promise<unknown>) | undefined;
   /** Since when the PC is switching the desktop on, ms since the epoch; undefined: it is not. */
   startingSince: number | undefined;
   disconnectedSince: number;
@@ -100,7 +102,7 @@ export class Pair {
       resource: { server: undefined, pc: undefined },
       ...{ openFor: undefined, pausedNow: undefined, reconnectAt: {}, links: -1, discardedFor: -1 },
       ...{ pcAttached: undefined, localHost: undefined, migration: undefined, startingSince: undefined },
-      emptied: undefined,
+      ...{ emptied: undefined, breakOff: undefined },
       disconnectedSince: context.now(),
       samples: [],
     };
@@ -145,6 +147,14 @@ export class Pair {
       this.#queued = false;
       await this.#reconcile();
     }).catch((err) => this.context.log.error({ err, desktop: this.id }, 'looking after a desktop'));
+  }
+
+  /** Its disk on the PC is not wanted any more: nobody waits until that has been made ready. */
+  letGo(): void {
+    this.memory.breakOff?.().catch((err) => {
+      this.context.log.warn({ err, desktop: this.id }, 'attaching goes on, though nobody wants it');
+    });
+    this.kick(true);
   }
 
   /** As {@link kick}, and waits until it is done as far as it can be. */

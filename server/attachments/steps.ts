@@ -1,3 +1,4 @@
+import { UserError } from '#common/errors.ts';
 import type { DesktopHost } from '#common/hosting/host.ts';
 import type { Consent } from '#common/protocol/host-link.ts';
 import type { AttachmentRow } from '../database/schema.ts';
@@ -120,6 +121,9 @@ async function attach(source: 'server' | 'pc', context: StepContext): Promise<vo
   const baseline = empty ? await pair.context.hosting.baselineOf(recordOf(record.desktop)) : undefined;
   const told = text !== undefined && text === pair.memory.resource.server;
   const resource = told ? text : await configure('server', { pair, record: fresh });
+  const wanted = (await pair.reload())?.attachment?.pc === host.pc;
+  if (source === 'server' && !wanted) throw new UserError('the disk on the PC is not wanted any more');
+  pair.memory.breakOff = () => host.cancelAttach({ desktop: pair.id });
   const { metadata, why } = await host
     .attach({
       desktop: hostedOf(record.desktop),
@@ -132,7 +136,7 @@ async function attach(source: 'server' | 'pc', context: StepContext): Promise<vo
       ...(baseline && { baseline }),
     })
     .finally(() => {
-      pair.memory.emptied = undefined;
+      Object.assign(pair.memory, { emptied: undefined, breakOff: undefined });
     });
   pair.context.log.info({ desktop: pair.id, pc: host.pc, source, metadata, why }, 'the disk of a PC is attached');
   pair.memory.resource.pc = resource;

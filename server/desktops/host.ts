@@ -22,6 +22,7 @@ export function serverHost({ find, requireRoom, onNotice }: ServerHostOptions): 
     onNotice,
     inspect: async () => ({ localHost: await hostFacts() }),
     attach: alwaysThere,
+    cancelAttach: async () => ({}),
     detach: alwaysThere,
 
     async configure({ desktop: id, resource }) {

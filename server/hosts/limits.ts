@@ -16,6 +16,7 @@ export const CALL_LIMITS: CallLimits = {
   inspect: 20_000,
   // Reads a fingerprint and, for a disk that knows the desktop, restores the metadata.
   attach: 180_000,
+  cancelAttach: 30_000,
   configure: 60_000,
   detach: 180_000,
   setRole: 60_000,

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { goBytes, takesTooLong } from '../../client-runtime/disks/zeroing.ts';
+import { goBytes, makeZero, takesTooLong } from '../../client-runtime/disks/zeroing.ts';
 
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
@@ -18,4 +18,10 @@ t.test('it is given up as soon as it cannot be done in time', async (t) => {
   t.equal(takesTooLong({ ...so, all: 6 * GIB, spentMs: 2_000 }), false, 'and with little');
   t.equal(takesTooLong({ ...so, spentMs: 100 }), false, 'a quick one');
   t.equal(takesTooLong({ ...so, done: 20 * GIB, spentMs: 61_000 }), false, 'what is done is done');
+});
+
+t.test('broken off: nothing more is begun', async (t) => {
+  const signal = AbortSignal.abort(new Error('nobody wants it'));
+  const pieces = [{ from: 0, bytes: GIB }];
+  await t.rejects(makeZero('/nonexistent', pieces, { withinMs: 60_000, signal }), { message: 'nobody wants it' });
 });

@@ -233,6 +233,26 @@ t.test('a disk that takes long to be made empty: how far it is', async (t) => {
   await until(async () => (await state())?.kind === 'inSync');
 });
 
+t.test('given up while its disk is made empty: the PC breaks that off, and nothing is left of it', async (t) => {
+  const pc = await FakePc.logIn(test, 'ana', ONE);
+  await pc.connect(test);
+  let fail = (_: Error) => {};
+  pc.answers.attach = () => new Promise((_, reject) => (fail = reject));
+  pc.answers.cancelAttach = () => fail(new Error('it was broken off'));
+  await attach(pc);
+  await until(() => pc.names().includes('attach'));
+  await pc.client.call({ method: 'DELETE', path: `${path()}?forget=true`, answer: Desktop });
+  await until(() => pc.names().includes('cancelAttach'));
+  await settled();
+  const { attachment, knownDisks, notice } = await show();
+  t.same({ attachment, knownDisks, notice }, { attachment: undefined, knownDisks: undefined, notice: undefined });
+  pc.answers = {};
+  await attach(pc);
+  await until(() => pc.names().filter((name) => name === 'attach').length === 2);
+  drbd({});
+  await until(async () => (await show()).attachment?.state.kind === 'inSync');
+});
+
 t.test('only the owner’s session at that PC gets the disk, whatever another one claims to be', async (t) => {
   const pc = await FakePc.logIn(test, 'ana', ONE);
   await pc.connect(test);

@@ -136,7 +136,7 @@ export class World {
     if (fault && fault !== 'failBefore' && fault !== 'failAfter' && fault !== 'hang') this.onFault(fault);
     if (fault === 'failBefore') throw new Error(`${call} did not work`);
     const work = async () => await this.#do(end, call, args, disk);
-    const free = call === 'inspect' || call === 'cancelMigration' || call === 'migrateTo';
+    const free = ['inspect', 'cancelAttach', 'cancelMigration', 'migrateTo'].includes(call);
     const turn = free ? work() : queue.turn.then(work);
     if (!free) queue.turn = turn.catch(() => {});
     const answer = await turn;
@@ -149,6 +149,7 @@ export class World {
     const does: Record<HostCallName, () => unknown> = {
       inspect: () => this.#inspect(end, disk),
       attach: () => this.#attach(end, args),
+      cancelAttach: () => {},
       configure: () => this.#configure(end, String(args.resource)),
       detach: () => this.#detach(end),
       setRole: () => this.#setRole(end, args.role === 'primary'),
