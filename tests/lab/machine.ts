@@ -7,6 +7,7 @@ import { QmpConnection } from '#common/qemu/connection.ts';
 import { run } from '#common/run.ts';
 import { commandLine, type Disk, type MachineFiles, type MachineOptions, uefiFiles } from './command-line.ts';
 import { Display } from './display.ts';
+import { KEEP_KVM_IN_USE } from './emulator-fault.ts';
 import { GuestShell, type ShellResult } from './guest-shell.ts';
 import type { Lab } from './lab.ts';
 
@@ -23,7 +24,7 @@ export class Machine {
   readonly display: Display;
   #process: LongProcess | undefined;
   #qmp: Promise<QmpConnection> | undefined;
-  #shell: GuestShell | undefined;
+  #shell: Promise<GuestShell> | undefined;
   #frozen = false;
   /** Characters of the serial log that belong to earlier starts. */
   #serialFrom = 0;
@@ -124,8 +125,7 @@ export class Machine {
     this.#process?.kill('SIGKILL');
     await this.#process?.exited;
     this.#qmp = undefined;
-    this.#shell?.close();
-    this.#shell = undefined;
+    this.#closeShell();
   }
 
   /** Waits until the guest has switched the machine off by itself. */
@@ -141,8 +141,7 @@ export class Machine {
   /** The reset button. */
   async reset(): Promise<void> {
     this.#serialFrom = (await this.#serialAll()).length;
-    this.#shell?.close();
-    this.#shell = undefined;
+    this.#closeShell();
     await this.qmp('system_reset');
   }
 
@@ -246,8 +245,27 @@ export class Machine {
 
   /** A command as root inside; only in images built with `--debug`. */
   async shell(command: string, withinMs?: number): Promise<ShellResult> {
-    this.#shell ??= await GuestShell.connect(this.#files.console, 120_000);
-    return this.#shell.run(command, withinMs);
+    this.#shell ??= this.#openShell();
+    const opening = this.#shell;
+    const shell = await opening.catch((error) => {
+      if (this.#shell === opening) this.#shell = undefined;
+      throw error;
+    });
+    return shell.run(command, withinMs);
+  }
+
+  async #openShell(): Promise<GuestShell> {
+    const shell = await GuestShell.connect(this.#files.console, 120_000);
+    await shell.run(KEEP_KVM_IN_USE);
+    return shell;
+  }
+
+  #closeShell(): void {
+    this.#shell?.then(
+      (shell) => shell.close(),
+      () => {},
+    );
+    this.#shell = undefined;
   }
 
   /** Keeps the screen as `out/lab/…/NAME.png`; returns the path. */

@@ -149,7 +149,7 @@ chapter('the PC holds it and loses power: after the next log-in it goes on from 
   await logInRemotely(pc, PERSON);
   await kiosk(pc, { do: 'openDesktop', id: world().id });
   await world().waitFor('running on the PC', 300_000, (d) => d.holder !== undefined && d.state.kind === 'running');
-  await world().settle(300_000);
+  await world().settle(600_000);
   await pc.screenshot('5-after-the-power-cut');
   await expectAllWell(t);
 });
