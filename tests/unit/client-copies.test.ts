@@ -1,9 +1,8 @@
+/** A desktop's disk on this PC: when it is attached, where the picture is, what is shown without the server. */
 import t from 'tap';
-import type { Facts, Wanted } from '../../client-runtime/facts.ts';
-import { nextDeadline, nextSteps, type Step } from '../../client-runtime/plan.ts';
-import { bringsBack } from '../../client-runtime/plan-copies.ts';
+import { nextDeadline } from '../../client-runtime/plan.ts';
 import { kioskState } from '../../client-runtime/screen.ts';
-import { sentence } from '../../client-runtime/sentences.ts';
+import { type Case, checkCases } from './client/cases.ts';
 import {
   attachment,
   away,
@@ -12,7 +11,6 @@ import {
   here,
   holder,
   known,
-  leaving,
   looking,
   MOVE,
   NO_DISK_YET,
@@ -21,10 +19,6 @@ import {
   THERE,
 } from './client/copies.ts';
 import { AT, blue, display, facts, failedServer, ID, NOW, OFF, viewer, wanted } from './client/situation.ts';
-
-type Case = [name: string, facts: Facts, wanted: Wanted, steps: string[], screen: string];
-
-const told = (step: Step): string => ('place' in step ? `${step.do} ${step.place}` : step.do);
 
 const ATTACHING: Case[] = [
   [
@@ -288,114 +282,8 @@ const LOST: Case[] = [
   ],
 ];
 
-const LEAVING: Case[] = [
-  ['nothing is kept here', facts({ session: having({}) }), wanted({ logOut: true, leaving }), ['logOut'], 'login'],
-  [
-    'a copy is put away first',
-    facts({ session: having({ attachment: attachment() }), here: here() }),
-    wanted({ logOut: true, leaving }),
-    ['putAway'],
-    'leaving finishing',
-  ],
-  [
-    'and waited for',
-    facts({ session: having({ attachment: attachment({ kind: 'detaching' }) }), here: here() }),
-    wanted({ power: 'powerOff', leaving }),
-    [],
-    'leaving finishing',
-  ],
-  [
-    'for a minute at most',
-    facts({ now: NOW + 61_000, session: having({ attachment: attachment({ kind: 'detaching' }) }), here: here() }),
-    wanted({ power: 'powerOff', leaving }),
-    ['logOut'],
-    'leaving finishing',
-  ],
-  [
-    'a copy whose server is away is left as it is',
-    facts({ session: having({ attachment: attachment() }, away), server: failedServer(NOW + 5000), here: here() }),
-    wanted({ power: 'powerOff', leaving }),
-    ['logOut'],
-    'goingDown',
-  ],
-  [
-    'a desktop that runs here goes back first',
-    facts({ session: having({ holder: holder(), attachment: attachment() }), here: RUNS_HERE }),
-    wanted({ power: 'powerOff', leaving }),
-    ['bringBack'],
-    'leaving moving',
-  ],
-  [
-    'while it moves',
-    facts({ session: having({ holder: holder(), attachment: attachment(), move: MOVE }), here: RUNS_HERE }),
-    wanted({ logOut: true, leaving: { ...leaving, asked: true } }),
-    [],
-    'leaving moving',
-  ],
-  [
-    'it did not work',
-    facts({
-      session: having({ holder: holder(), attachment: attachment(), notice: { at: AT, text: 'no memory' } }),
-      here: RUNS_HERE,
-    }),
-    wanted({ logOut: true, leaving: { ...leaving, asked: true } }),
-    [],
-    'leaving asking told',
-  ],
-  [
-    'the server is away: the person decides',
-    facts({
-      session: having({ holder: holder(), attachment: attachment() }, away),
-      server: failedServer(NOW + 5000),
-      here: RUNS_HERE,
-    }),
-    wanted({ power: 'restart', leaving }),
-    [],
-    'leaving asking serverLost',
-  ],
-  [
-    'and leaves nevertheless',
-    facts({
-      session: having({ holder: holder(), attachment: attachment() }, away),
-      server: failedServer(NOW + 5000),
-      here: RUNS_HERE,
-    }),
-    wanted({ power: 'restart', leaving: { ...leaving, anyway: true } }),
-    ['shutDownHere'],
-    'leaving shuttingDown',
-  ],
-  [
-    'when it is down',
-    facts({ session: having({ holder: holder() }, away), server: failedServer(NOW + 5000), here: here() }),
-    wanted({ power: 'restart', leaving: { ...leaving, anyway: true } }),
-    ['logOut'],
-    'goingDown',
-  ],
-  [
-    'power off without a session while a desktop runs here',
-    facts({ here: RUNS_HERE }),
-    wanted({ power: 'powerOff', leaving }),
-    ['shutDownHere'],
-    'goingDown',
-  ],
-];
-
-for (const [title, cases] of Object.entries({ ATTACHING, FOLLOWING, LOST, LEAVING })) {
-  t.test(`${title.toLowerCase()}: what is done and shown`, async (t) => {
-    for (const [name, knows, wants, steps, expected] of cases) {
-      const planned = nextSteps(knows, wants);
-      t.same(planned.map(told), steps, name);
-      for (const step of planned) if (step.do !== 'waitForDesktop') t.not(sentence(step, 'pt'), sentence(step, 'en'));
-      const { screen } = kioskState(knows, wants, display, ['us']);
-      const words: string[] = [screen.kind];
-      if (screen.kind === 'opening' && screen.dark) words.push('dark');
-      if (screen.kind === 'disks' && screen.busy) words.push('busy');
-      if (screen.kind === 'serverLost' && screen.here) words.push('here');
-      if (screen.kind === 'leaving') words.push(screen.step.kind);
-      if (screen.kind === 'leaving' && screen.step.kind === 'asking') words.push(screen.step.why.kind);
-      t.equal(words.join(' '), expected, `${name}: the screen`);
-    }
-  });
+for (const [title, cases] of Object.entries({ ATTACHING, FOLLOWING, LOST })) {
+  t.test(`${title.toLowerCase()}: what is done and shown`, async (t) => checkCases(t, cases));
 }
 
 t.test('our own picture that was just closed is nobody elsewhere', async (t) => {
@@ -409,12 +297,4 @@ t.test('our own picture that was just closed is nobody elsewhere', async (t) => 
   t.equal(viewers(NOW + 1000), 0);
   t.equal(viewers(NOW + 16_000), 1, 'but somebody who stays is');
   t.equal(nextDeadline(facts({ left: { desktop: ID, at: NOW } }), wanted()), NOW + 15_000);
-});
-
-t.test('the minute for putting a copy away begins when the desktop is back at the server', async (t) => {
-  const kept = { attachment: attachment() };
-  t.ok(bringsBack(facts({ session: having({ ...kept, holder: holder() }) })), 'held here: the time does not run');
-  t.notOk(bringsBack(facts({ session: having(kept) })), 'back at the server');
-  t.notOk(bringsBack(facts({ session: having({ ...kept, holder: holder(THERE) }) })), 'on another PC');
-  t.notOk(bringsBack(facts({})), 'nobody is logged in');
 });
