@@ -3,21 +3,11 @@ import t from 'tap';
 import { DISKS, moving } from './copy-states.ts';
 import { RUNNING } from './desktops.ts';
 import { focused, openKiosk, picture, settled } from './kiosk-page.ts';
-import { CASES, kioskState, stateOf } from './kiosk-states.ts';
+import { kioskState, stateOf } from './kiosk-states.ts';
 
-const { page, runtime, errors } = await openKiosk(t);
+const { page, runtime, errors, fresh } = await openKiosk(t);
 const { keyboard } = page;
 const { id } = RUNNING;
-
-async function fresh(name: string, language: 'en' | 'pt' = 'en'): Promise<void> {
-  runtime.push(stateOf('starting', language));
-  await page.locator('.on-starting').waitFor();
-  await page.mouse.move(5, 300);
-  runtime.push(stateOf(name, language));
-  await page.locator(`.on-${CASES[name]?.screen.kind}`).waitFor();
-  await settled(page);
-  runtime.commands.length = 0;
-}
 
 async function tabTo(wanted: string): Promise<void> {
   const stops: string[] = [];

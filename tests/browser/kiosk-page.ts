@@ -7,7 +7,7 @@ import type { Test } from 'tap';
 import { bundleKioskPage } from '../../client-runtime/kiosk/bundle-page.ts';
 import { launchBrowser } from './browser.ts';
 import { FakeRuntime } from './fake-runtime.ts';
-import { kioskState } from './kiosk-states.ts';
+import { CASES, kioskState, stateOf } from './kiosk-states.ts';
 
 /** Where the pictures of a run are left for people to look at. */
 const PICTURES = join(import.meta.dirname, '../../out/browser');
@@ -18,6 +18,8 @@ export interface Kiosk {
   runtime: FakeRuntime;
   /** What the page or its Content-Security-Policy raised, and what was asked for and is not there. */
   errors: string[];
+  /** Shows a screen on a page that has forgotten everything before, as after a log-out. */
+  fresh(name: string, language?: 'en' | 'pt'): Promise<void>;
 }
 
 /** Everything is taken down when the test `t` ends. */
@@ -39,7 +41,16 @@ export async function openKiosk(t: Test, size = { width: 1280, height: 800 }): P
   page.on('pageerror', (e) => errors.push(String(e)));
   await page.goto(runtime.url);
   await mkdir(PICTURES, { recursive: true });
-  return { browser, page, runtime, errors };
+  const fresh = async (name: string, language: 'en' | 'pt' = 'en') => {
+    runtime.push(stateOf('starting', language));
+    await page.locator('.on-starting').waitFor();
+    await page.mouse.move(5, 300);
+    runtime.push(stateOf(name, language));
+    await page.locator(`.on-${CASES[name]?.screen.kind}`).waitFor();
+    await settled(page);
+    runtime.commands.length = 0;
+  };
+  return { browser, page, runtime, errors, fresh };
 }
 
 export async function picture(page: Page, name: string): Promise<void> {
