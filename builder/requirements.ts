@@ -7,8 +7,8 @@ import { UserError } from '#common/errors.ts';
 import { runInTerminal } from '#common/process.ts';
 import type { Profile } from './profile.ts';
 
-/** Tool -> the Debian package that has it. */
-const TOOLS: Record<Profile['kind'] | 'all', Record<string, string>> = {
+/** Tool -> the Debian package that has it. Those which are not part of every Debian are in debian-packages.txt. */
+export const TOOLS: Record<Profile['kind'] | 'all', Record<string, string>> = {
   all: {
     mmdebstrap: 'mmdebstrap',
     mksquashfs: 'squashfs-tools',

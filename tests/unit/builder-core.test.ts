@@ -5,18 +5,27 @@ import { join } from 'node:path';
 import t from 'tap';
 import { Cache, cacheFolder, cacheKey, chooseEvictions } from '../../builder/cache.ts';
 import { CHECKOUT } from '../../builder/context.ts';
+import { requiredDebianPackages } from '../../builder/debian-packages.ts';
 import { parseStatus } from '../../builder/debian-tree.ts';
 import { chooseModules, moduleDepends } from '../../builder/kernel-modules.ts';
 import { lockFolder } from '../../builder/lock.ts';
 import { sourceLine, sourcesFromApt } from '../../builder/mirror.ts';
 import { client } from '../../builder/profiles/client.ts';
 import { renderReport } from '../../builder/report.ts';
+import { TOOLS } from '../../builder/requirements.ts';
 import { groupFile, shadowFile } from '../../builder/users.ts';
 
 t.test('equal inputs have equal keys, whatever the order of their members', (t) => {
   t.equal(cacheKey({ a: 1, b: { c: [1, 2], d: undefined } }), cacheKey({ b: { c: [1, 2] }, a: 1 }));
   t.not(cacheKey({ a: [1, 2] }), cacheKey({ a: [2, 1] }));
   t.end();
+});
+
+t.test('a fresh Debian gets every tool that a build asks for', async (t) => {
+  const listed = new Set([...(await requiredDebianPackages()), 'apt', 'coreutils']);
+  for (const tools of Object.values(TOOLS))
+    for (const [tool, debianPackage] of Object.entries(tools))
+      t.ok(listed.has(debianPackage), `${tool}: ${debianPackage}`);
 });
 
 t.test('the cache is where XDG says, and a relative path there does not count', (t) => {
