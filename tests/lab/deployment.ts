@@ -226,7 +226,8 @@ export class Deployment {
     if (boot === 'kernel') {
       const initrd = join(this.lab.folder, `${name}.initrd`);
       await initrdWithConfig(IMAGES.clientInitrd(debug), initrd, config);
-      const commandLine = client.kernelCommandLine.join(' ');
+      const ofLab = this.lab.accelerator === 'tcg' ? ['transparent_hugepage=never'] : []; // as for the server
+      const commandLine = [...client.kernelCommandLine, ...ofLab].join(' ');
       return this.lab.machine(name, { ...common, kernel: { image: IMAGES.clientKernel(debug), initrd, commandLine } });
     }
     const iso = join(this.lab.folder, `${name}.iso`);

@@ -26,7 +26,7 @@ cpus=2,sockets=1,cores=2,threads=1
 -m
 size=2048M
 -object
-memory-backend-memfd,id=pc.ram,size=2048M,share=off,prealloc=off
+memory-backend-ram,id=pc.ram,size=2048M,share=off,prealloc=off
 -global
 ICH9-LPC.disable_s3=1
 -global
