@@ -46,6 +46,13 @@ async function expectAllWell(t: Test): Promise<void> {
   t.same(twoWriters, [], 'the desktop runs once');
 }
 
+/** As the server's journal has it. */
+async function timesAttached(): Promise<number> {
+  const command = `journalctl --unit flexdeploy-server | grep -c 'the disk of a PC is attached'`;
+  const { output } = await world().server.shell(command);
+  return Number(output.trim());
+}
+
 chapter('a desktop that writes runs on the server; the PC has two disks', async (t) => {
   const disks = [
     { serial: OTHER_DISK, sizeMiB: 512 },
@@ -53,6 +60,19 @@ chapter('a desktop that writes runs on the server; the PC has two disks', async 
   ];
   made = await World.make(deployment, disks, (line) => t.comment(line));
   t.equal((await world().desktop()).holder, undefined, 'the server holds it');
+});
+
+chapter('a copy is given up while the disk is still made empty: that ends, nothing is attached', async (t) => {
+  const { pc } = world();
+  await pc.limitWrites(DISK, 16 * 1024 ** 2);
+  await world().keepCopy(DISK);
+  await world().waitFor('being prepared', 120_000, ({ attachment: a }) => {
+    return a?.state.kind === 'preparing' && a.state.percent !== undefined;
+  });
+  await world().forget();
+  t.equal(await timesAttached(), 0, 'the rest was not made empty first');
+  await pc.limitWrites(DISK, 0);
+  t.equal((await world().desktop()).state.kind, 'running', 'the desktop goes on at the server');
 });
 
 chapter('the kiosk offers the disks of this PC, with what is on them and why not', async (t) => {
@@ -78,6 +98,7 @@ chapter('the person confirms with the end of the serial number, and the copy is 
   await pc.display.press('ret');
   await world().waitFor('attached', 120_000, (d) => d.attachment !== undefined);
   await world().waitFor('in sync', 1_200_000, (d) => d.attachment?.state.kind === 'inSync');
+  t.equal(await timesAttached(), 1);
   await pc.screenshot('3-in-sync');
   await expectAllWell(t);
 });

@@ -48,8 +48,8 @@ const ATTACHES: ReadonlySet<ActionName> = new Set(['attach', 'attachAnew']);
 /** Milliseconds: from the beginning of the action to the fault, and how long a fault with a length lasts. */
 const STRIKE_AFTER = [0, 9_000] as const;
 const HOLD = [1_000, 20_000] as const;
-/** Milliseconds after which a world that has not healed counts as not healed. */
-const HEAL_MS = 420_000;
+/** Milliseconds after which a world has not healed. Emulated, a server and its desktop started cold in more than 420 s. */
+const HEAL_MS = 600_000;
 
 async function possibleActions(world: World): Promise<ActionName[]> {
   const { attachment, holder } = await world.desktop();
