@@ -21,6 +21,8 @@ export interface BuildOptions {
   suite: string;
   /** Archive to use instead of the one this machine's apt uses. */
   mirror: string | undefined;
+  /** Security archive that goes with `mirror`. */
+  securityMirror: string | undefined;
   /** Values for flexdeploy.json on the medium. */
   config: Record<string, unknown>;
   /** Folder that gets `PROFILE/` with the artefacts, absolute. */

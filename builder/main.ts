@@ -17,6 +17,7 @@ interface BuildFlags {
   firmware?: true;
   suite: string;
   mirror?: string;
+  securityMirror?: string;
   out: string;
   server?: string;
   ca?: string;
@@ -53,8 +54,9 @@ function program(version: string): Command {
       .option('--suite <name>', 'Debian suite', 'trixie')
       .option(
         '--mirror <url>',
-        "Debian archive instead of the ones that this machine's apt uses (then without its security archive)",
+        "Debian archive instead of the ones that this machine's apt uses; then name its security archive too",
       )
+      .option('--security-mirror <url>', "Debian's security archive, beside --mirror")
       .addOption(
         new Option('--out <folder>', 'where the artefacts go').default(join(CHECKOUT, 'out/images'), 'out/images'),
       );
@@ -64,6 +66,11 @@ function program(version: string): Command {
         .option('--ca <pin>', 'sha256:... or a PEM file, for flexdeploy.json');
     }
     sub.action(async (flags: BuildFlags) => {
+      if (flags.securityMirror !== undefined && flags.mirror === undefined) {
+        throw new UserError('--security-mirror goes with --mirror', {
+          hint: "Without either, this machine's own archives are used, security archive included.",
+        });
+      }
       const config = {
         ...(flags.server !== undefined && { server: flags.server }),
         ...(flags.ca !== undefined && { ca: await caValue(flags.ca) }),
@@ -74,6 +81,7 @@ function program(version: string): Command {
           firmware: flags.firmware ?? false,
           suite: flags.suite,
           mirror: flags.mirror,
+          securityMirror: flags.securityMirror,
           config,
           outFolder: resolve(flags.out),
         },
@@ -95,7 +103,14 @@ function program(version: string): Command {
     .action(async (flags: { linux?: true; windows?: true; json?: true; out: string }) => {
       const all = !flags.linux && !flags.windows;
       const wanted = { linux: all || flags.linux === true, windows: all || flags.windows === true };
-      const options = { debug: false, firmware: false, suite: '', mirror: undefined, config: {} };
+      const options = {
+        debug: false,
+        firmware: false,
+        suite: '',
+        mirror: undefined,
+        securityMirror: undefined,
+        config: {},
+      };
       await buildAgentPackages(wanted, {
         options: { ...options, outFolder: resolve(flags.out) },
         json: flags.json ?? false,

@@ -42,13 +42,25 @@ export function sourcesFromApt(
 }
 
 /** What decides which archives a build uses. */
-type SourceOptions = Pick<BuildOptions, 'suite' | 'mirror' | 'firmware'>;
+type SourceOptions = Pick<BuildOptions, 'suite' | 'firmware'> &
+  Partial<Pick<BuildOptions, 'mirror' | 'securityMirror'>>;
+
+const securityOf = (suite: string) => `${suite}-security`;
+
+/** Whether what is installed from these archives has Debian's security updates in it. */
+export function withSecurityUpdates(sources: readonly Source[], suite: string): boolean {
+  return sources.some((source) => source.suite === securityOf(suite));
+}
 
 /** The archives for this build. */
 export async function debianSources(ctx: { options: SourceOptions }): Promise<Source[]> {
-  const { suite, mirror, firmware } = ctx.options;
+  const { suite, mirror, securityMirror, firmware } = ctx.options;
   const components = firmware ? ['main', 'non-free-firmware'] : ['main'];
-  if (mirror !== undefined) return [{ uri: mirror, suite, components }];
+  if (mirror !== undefined) {
+    const security =
+      securityMirror === undefined ? [] : [{ uri: securityMirror, suite: securityOf(suite), components }];
+    return [{ uri: mirror, suite, components }, ...security];
+  }
   const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
   const hostSuite = /^VERSION_CODENAME=(\w+)$/m.exec(release)?.[1] ?? '';
   const { stdout } = await run([

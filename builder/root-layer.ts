@@ -5,10 +5,11 @@
  */
 import { glob, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { UserError } from '#common/errors.ts';
 import { run } from '#common/run.ts';
 import { type BuildContext, SOURCE_DATE_EPOCH } from './context.ts';
 import { debootstrapTree, type InstalledPackage } from './debian-tree.ts';
-import { debianSources, releaseDigests, sourceLine } from './mirror.ts';
+import { debianSources, releaseDigests, sourceLine, withSecurityUpdates } from './mirror.ts';
 import type { RootSpec } from './profile.ts';
 import { makeSquashfs } from './squashfs.ts';
 import { addUsers } from './users.ts';
@@ -29,11 +30,16 @@ export interface RootLayer {
  */
 export async function rootLayer(
   ctx: BuildContext,
-  spec: RootSpec,
+  { atLeast = {}, ...spec }: RootSpec,
   finish: { key: unknown; work: (root: string) => Promise<void>; level?: number } = { key: null, work: async () => {} },
 ): Promise<RootLayer> {
   return ctx.progress.step('Install Debian packages into the root layer', async (report) => {
     const sources = await debianSources(ctx);
+    if (!withSecurityUpdates(sources, ctx.options.suite)) {
+      ctx.progress.note(
+        "No security archive is among the sources: this image comes without Debian's security updates.",
+      );
+    }
     const inputs = {
       recipe: RECIPE,
       spec: { ...spec, firmware: ctx.options.firmware ? spec.firmware : [] },
@@ -64,11 +70,28 @@ export async function rootLayer(
       await rm(root, { recursive: true, force: true });
     });
     if (hit) report.cached();
-    return {
-      squashfs: join(folder, 'root.squashfs'),
-      packages: JSON.parse(await readFile(join(folder, 'packages.json'), 'utf8')) as InstalledPackage[],
-    };
+    const packages = JSON.parse(await readFile(join(folder, 'packages.json'), 'utf8')) as InstalledPackage[];
+    await assertNewEnough(packages, atLeast);
+    return { squashfs: join(folder, 'root.squashfs'), packages };
   });
+}
+
+/** @throws UserError for the first package that is older than the profile can do with */
+export async function assertNewEnough(
+  packages: readonly InstalledPackage[],
+  atLeast: NonNullable<RootSpec['atLeast']>,
+): Promise<void> {
+  for (const { name, version } of packages) {
+    const needed = atLeast[name];
+    if (!needed) continue;
+    const { code } = await run(['dpkg', '--compare-versions', version, 'ge', needed.version], { okExitCodes: [0, 1] });
+    if (code === 0) continue;
+    throw new UserError(`${name} is ${version} in these archives: ${needed.because}`, {
+      hint:
+        'Newer versions come with the security archive. It has to be among the sources of this machine (apt), or be ' +
+        'named: --mirror URL --security-mirror URL',
+    });
+  }
 }
 
 /** Unpacks a root layer into `folder` (which must not exist yet), e.g. to make a disk image from it. Needs root. */

@@ -46,7 +46,7 @@ exec env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 
 /** Makes the root file system of a fresh Debian, with the settings by which this machine reaches its registries. */
 async function makeRoot(root: string, suite: string): Promise<void> {
-  const sources = await debianSources({ options: { suite, mirror: undefined, firmware: false } });
+  const sources = await debianSources({ options: { suite, firmware: false } });
   const include = '--include=ca-certificates,git';
   await run(['mmdebstrap', '--quiet', '--variant=important', include, suite, root, ...sources.map(sourceLine)], {
     timeoutMs: 30 * 60_000,

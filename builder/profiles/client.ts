@@ -43,6 +43,12 @@ export const client: LiveProfile = {
       'seabios',
       'smartmontools',
     ],
+    atLeast: {
+      'libwebkit2gtk-4.1-0': {
+        version: '2.54',
+        because: 'before 2.54, WebKitGTK ends without an OpenGL driver, which the kiosk does without',
+      },
+    },
     firmware: [
       'firmware-misc-nonfree',
       'firmware-amd-graphics',

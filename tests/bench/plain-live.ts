@@ -71,7 +71,7 @@ async function plainSystem(say: Say): Promise<string> {
 
 /** mmdebstrap as one calls it by hand, with the archives that our builder uses and the packages it has downloaded. */
 export async function installPackages(root: string, options: { alsoLive: boolean }): Promise<void> {
-  const sources = await debianSources({ options: { suite: 'trixie', mirror: undefined, firmware: false } });
+  const sources = await debianSources({ options: { suite: 'trixie', firmware: false } });
   const debs = new Cache(cacheFolder()).debs;
   await mkdir(debs, { recursive: true });
   const archives = '"$1/var/cache/apt/archives"';

@@ -54,9 +54,7 @@ net.createServer((pipe) => { pipe.on('error', () => {}); pipe.pipe(line); line.p
 t.setTimeout(0);
 await access(EXE).catch(() => t.bailout(`${EXE} is not there; run: npm run build -- agent --windows`));
 const cache = new Cache(cacheFolder());
-const sources = (await debianSources({ options: { suite: 'trixie', mirror: undefined, firmware: false } })).map(
-  sourceLine,
-);
+const sources = (await debianSources({ options: { suite: 'trixie', firmware: false } })).map(sourceLine);
 const { folder } = await cache.entry('wine', { recipe: 1, sources }, async (to) => {
   const wine = ['--variant=apt', '--include=wine64', 'trixie', join(to, 'root')];
   await run(['mmdebstrap', ...wine, ...sources], { timeoutMs: 30 * 60_000 });

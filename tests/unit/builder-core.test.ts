@@ -9,10 +9,11 @@ import { requiredDebianPackages } from '../../builder/debian-packages.ts';
 import { parseStatus } from '../../builder/debian-tree.ts';
 import { chooseModules, moduleDepends } from '../../builder/kernel-modules.ts';
 import { lockFolder } from '../../builder/lock.ts';
-import { sourceLine, sourcesFromApt } from '../../builder/mirror.ts';
+import { debianSources, sourceLine, sourcesFromApt, withSecurityUpdates } from '../../builder/mirror.ts';
 import { client } from '../../builder/profiles/client.ts';
 import { renderReport } from '../../builder/report.ts';
 import { TOOLS } from '../../builder/requirements.ts';
+import { assertNewEnough } from '../../builder/root-layer.ts';
 import { groupFile, shadowFile } from '../../builder/users.ts';
 
 t.test('equal inputs have equal keys, whatever the order of their members', (t) => {
@@ -102,7 +103,28 @@ t.test("archives come from what this machine's apt uses, with the suite replaced
     'deb http://s/debian-security trixie-security main',
   ]);
   t.same(sourcesFromApt(output, 'noble', 'trixie', ['main']), []);
+  t.ok(withSecurityUpdates(sources, 'trixie'));
   t.end();
+});
+
+t.test('an archive that is named stands alone, or with the security archive that is named beside it', async (t) => {
+  const options = { suite: 'trixie', firmware: true, mirror: 'http://a/debian' };
+  const alone = await debianSources({ options });
+  t.same(alone.map(sourceLine), ['deb http://a/debian trixie main non-free-firmware']);
+  t.notOk(withSecurityUpdates(alone, 'trixie'));
+  const both = await debianSources({ options: { ...options, securityMirror: 'http://a/debian-security/' } });
+  t.equal(both.map(sourceLine)[1], 'deb http://a/debian-security trixie-security main non-free-firmware');
+  t.ok(withSecurityUpdates(both, 'trixie'));
+});
+
+t.test('a kiosk with a WebKitGTK that needs OpenGL is not built, and it is said what to do', async (t) => {
+  const webkit = (version: string) => [{ name: 'libwebkit2gtk-4.1-0', version, installedKib: 1 }];
+  const { atLeast = {} } = client.root;
+  await assertNewEnough(webkit('2.54.3-1~deb13u1'), atLeast);
+  await t.rejects(assertNewEnough(webkit('2.52.6-1~deb13u1'), atLeast), {
+    message: /2\.52\.6.*OpenGL/,
+    hint: /security/,
+  });
 });
 
 t.test('kernel modules: patterns, exceptions, and what the kept ones need', (t) => {
