@@ -47,7 +47,7 @@ class Shell {
     });
     const window = new Gtk.Window({ title: 'FlexDeploy', decorated: false });
     const overlay = new Gtk.Overlay();
-    this.#stack.add_named(this.#page, 'page');
+    this.#stack.add_named(this.#page.widget, 'page');
     overlay.add(this.#stack);
     overlay.add_overlay(this.#tab.widget);
     window.add(overlay);
@@ -57,7 +57,7 @@ class Shell {
     window.show_all();
     window.fullscreen();
     this.#tab.vanish();
-    this.#page.grab_focus();
+    this.#page.focus();
     this.#link.start();
   }
 
@@ -194,8 +194,8 @@ class Shell {
 
   #showPage(): void {
     this.#tab.vanish();
-    this.#stack.set_visible_child(this.#page);
-    this.#page.grab_focus();
+    this.#stack.set_visible_child(this.#page.widget);
+    this.#page.focus();
   }
 
   #back(): void {

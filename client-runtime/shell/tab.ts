@@ -12,6 +12,7 @@ export const BACK_KEYS = 'Ctrl + Alt + Home';
 
 const CSS = `
 window { background: #f3f6fb; } /* as the page's, so that nothing flashes */
+.cannot-be-drawn { color: #1f2937; font-family: "Inter", "DejaVu Sans", sans-serif; font-size: 18px; }
 .tab { background: transparent; font-family: "Inter", "DejaVu Sans", sans-serif; }
 .tab .panel {
   background: rgba(17, 24, 39, 0.96); color: #f3f4f6;
