@@ -88,7 +88,7 @@ async function expectSession(deployment: Deployment, user: string, there: boolea
 
 /** Waits until the server says that a desktop is as wanted; minutes, since a first copy of gigabytes may be meant. */
 async function waitFor(deployment: Deployment, name: string, what: string, isSo: (desktop: Desktop) => boolean) {
-  await eventually(`the desktop is ${what}`, 15 * 60_000, async () => isSo(await deployment.desktop(name)));
+  await eventually(`the desktop is ${what}`, 30 * 60_000, async () => isSo(await deployment.desktop(name)));
 }
 
 async function expectState(deployment: Deployment, name: string, kind: string): Promise<void> {
