@@ -87,9 +87,17 @@ async function main(suite: string, [script, ...args]: string[]): Promise<number>
     const isolated = ['--mount', '--pid', '--fork', '--kill-child'];
     const child = spawn('unshare', [...isolated, 'sh', '-c', ENTER, 'sh', root, process.cwd(), script, ...args], {
       stdio: 'inherit',
+      detached: true, // a process group of its own: it gets what we get, and ends as it would by itself
     });
-    // unshare blocks the gentle signals; with it dies the first process of the namespace, and all others with that
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill('SIGKILL'));
+    let told = false;
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        // unshare blocks the gentle signals; with it dies the first process of the namespace, and all others with that
+        if (told) child.kill('SIGKILL');
+        else if (child.pid) process.kill(-child.pid, signal);
+        told = true;
+      });
+    }
     const [code] = (await once(child, 'exit')) as [number | null];
     await keepOutput(join(root, 'root/flexdeploy/out'));
     return code ?? 1;
