@@ -193,10 +193,11 @@ export class Machine {
     }
   }
 
-  /** Bytes a second that a disk takes from now on; 0: as many as it can. Making zeros counts as writing. */
+  /** Bytes a second that a virtio disk takes from now on; 0: as many as it can. Making zeros counts as writing. */
   async limitWrites(serial: string, bytesPerSecond: number): Promise<void> {
     const free = { bps: 0, bps_rd: 0, iops: 0, iops_rd: 0, iops_wr: 0 };
-    await this.qmp('block_set_io_throttle', { id: serial, ...free, bps_wr: bytesPerSecond });
+    const id = `/machine/peripheral/${serial}/virtio-backend`; // of the two devices the one that has the disk
+    await this.qmp('block_set_io_throttle', { id, ...free, bps_wr: bytesPerSecond });
   }
 
   /** From now on every read, or write, of a disk fails with EIO. */
