@@ -19,14 +19,15 @@ export const EMULATOR_FAULT = '# EMULATOR FAULT';
 export const EMULATOR_FAULT_EXIT = 75;
 
 /**
- * For the shell of a machine whose KVM may run desktops: a virtual machine without a processor, for as long as it is up.
- * KVM patches the kernel's scheduler when the first virtual machine is made and when the last one has gone
- * (`preempt_notifier_key`), and a patch in running code is what the translator stumbles over ("Oops: int3" in `__schedule`).
- * So it is done once a boot.
+ * For the shell of a machine whose KVM may run desktops: a virtual machine without a processor, in a unit with a CPU quota,
+ * for as long as it is up. The kernel patches its scheduler when the first virtual machine is made and when the last one
+ * has gone (`preempt_notifier_key`), and the same with control groups that have a quota (`__cfs_bandwidth_used`), as a
+ * desktop's has. A patch in running code is what the translator stumbles over ("Oops: int3" in `__schedule` and in
+ * `dequeue_entity`). So it is done once a boot.
  */
 export const KEEP_KVM_IN_USE = `
   if grep -qwE 'svm|vmx' /proc/cpuinfo && command -v qemu-system-x86_64 && ! systemctl is-active lab-keeps-kvm; then
-    systemd-run --unit=lab-keeps-kvm -p Restart=on-failure sh -c 'until [ -e /sys/module/kvm_amd ] || [ -e /sys/module/kvm_intel ]
+    systemd-run --unit=lab-keeps-kvm -p Restart=on-failure -p CPUQuota=100% sh -c 'until [ -e /sys/module/kvm_amd ] || [ -e /sys/module/kvm_intel ]
       do sleep 1; done; exec qemu-system-x86_64 -accel kvm -machine none -nodefaults -display none'
   fi`;
 
