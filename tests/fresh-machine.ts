@@ -3,11 +3,10 @@
  * as root, in a clone of this checkout as it is committed. What this machine has installed, and its caches, are not there;
  * its apt and npm settings are.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describeError, UserError } from '#common/errors.ts';
+import { runInTerminal } from '#common/process.ts';
 import { RunError, run } from '#common/run.ts';
 import { debianSources, sourceLine } from '../builder/mirror.ts';
 
@@ -84,23 +83,18 @@ async function main(suite: string, [script, ...args]: string[]): Promise<number>
     await chmod(root, 0o755);
     console.error(`A Debian ${suite} with Node and npm ...`);
     await makeRoot(root, suite);
-    const isolated = ['--mount', '--pid', '--fork', '--kill-child'];
-    const child = spawn('unshare', [...isolated, 'sh', '-c', ENTER, 'sh', root, process.cwd(), script, ...args], {
-      stdio: 'inherit',
-      detached: true, // a process group of its own: it gets what we get, and ends as it would by itself
-    });
+    // What ends us ends it gently: the terminal tells all of the group, others only us. Should we be killed, it dies too.
     let told = false;
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.on(signal, () => {
-        // unshare blocks the gentle signals; with it dies the first process of the namespace, and all others with that
-        if (told) child.kill('SIGKILL');
-        else if (child.pid) process.kill(-child.pid, signal);
-        told = true;
-      });
-    }
-    const [code] = (await once(child, 'exit')) as [number | null];
+    process.on('SIGINT', () => {});
+    process.on('SIGTERM', () => {
+      if (!told) process.kill(0, 'SIGTERM');
+      told = true;
+    });
+    const isolated = ['setpriv', '--pdeathsig', 'KILL', '--', 'unshare', '--mount', '--pid', '--fork', '--kill-child'];
+    const enter = ['sh', '-c', ENTER, 'sh', root, process.cwd(), script, ...args];
+    const code = await runInTerminal(['env', ...isolated, ...enter]);
     await keepOutput(join(root, 'root/flexdeploy/out'));
-    return code ?? 1;
+    return code;
   } finally {
     await rm(root, { recursive: true, force: true });
   }
