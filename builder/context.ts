@@ -20,9 +20,9 @@ export interface BuildOptions {
   /** Debian suite, e.g. `trixie`. */
   suite: string;
   /** Archive to use instead of the one this machine's apt uses. */
-  mirror: string | undefined;
+  mirror?: string | undefined;
   /** Security archive that goes with `mirror`. */
-  securityMirror: string | undefined;
+  securityMirror?: string | undefined;
   /** Values for flexdeploy.json on the medium. */
   config: Record<string, unknown>;
   /** Folder that gets `PROFILE/` with the artefacts, absolute. */

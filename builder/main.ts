@@ -103,14 +103,7 @@ function program(version: string): Command {
     .action(async (flags: { linux?: true; windows?: true; json?: true; out: string }) => {
       const all = !flags.linux && !flags.windows;
       const wanted = { linux: all || flags.linux === true, windows: all || flags.windows === true };
-      const options = {
-        debug: false,
-        firmware: false,
-        suite: '',
-        mirror: undefined,
-        securityMirror: undefined,
-        config: {},
-      };
+      const options = { debug: false, firmware: false, suite: '', config: {} };
       await buildAgentPackages(wanted, {
         options: { ...options, outFolder: resolve(flags.out) },
         json: flags.json ?? false,

@@ -42,14 +42,19 @@ export function sourcesFromApt(
 }
 
 /** What decides which archives a build uses. */
-type SourceOptions = Pick<BuildOptions, 'suite' | 'firmware'> &
-  Partial<Pick<BuildOptions, 'mirror' | 'securityMirror'>>;
+type SourceOptions = Pick<BuildOptions, 'suite' | 'mirror' | 'securityMirror' | 'firmware'>;
 
 const securityOf = (suite: string) => `${suite}-security`;
 
 /** Whether what is installed from these archives has Debian's security updates in it. */
 export function withSecurityUpdates(sources: readonly Source[], suite: string): boolean {
   return sources.some((source) => source.suite === securityOf(suite));
+}
+
+/** Code name of this machine's release, such as `trixie`; empty where it does not say. */
+export async function suiteOfThisMachine(): Promise<string> {
+  const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
+  return /^VERSION_CODENAME=(\w+)$/m.exec(release)?.[1] ?? '';
 }
 
 /** The archives for this build. */
@@ -61,8 +66,7 @@ export async function debianSources(ctx: { options: SourceOptions }): Promise<So
       securityMirror === undefined ? [] : [{ uri: securityMirror, suite: securityOf(suite), components }];
     return [{ uri: mirror, suite, components }, ...security];
   }
-  const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
-  const hostSuite = /^VERSION_CODENAME=(\w+)$/m.exec(release)?.[1] ?? '';
+  const hostSuite = await suiteOfThisMachine();
   const { stdout } = await run([
     'apt-get',
     'indextargets',

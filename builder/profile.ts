@@ -32,7 +32,7 @@ export interface SystemUser {
 export interface RootSpec {
   /** Debian packages; dependencies come by themselves, recommendations do not. */
   packages: readonly string[];
-  /** Packages of which an older version will not do, and why. Checked before anything is made of them. */
+  /** Packages of which an older version will not do, and why. Checked before the layer goes into an image. */
   atLeast?: Readonly<Record<string, { version: string; because: string }>>;
   /** Firmware packages, only installed with `--firmware` (adds the component non-free-firmware). */
   firmware: readonly string[];
