@@ -3,12 +3,13 @@
  * as root, in a clone of this checkout as it is committed. What this machine has installed, and its caches, are not there;
  * its apt and npm settings are.
  */
-import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describeError, UserError } from '#common/errors.ts';
 import { runInTerminal } from '#common/process.ts';
-import { RunError, run } from '#common/run.ts';
-import { debianSources, sourceLine } from '../builder/mirror.ts';
+import { run } from '#common/run.ts';
+import { debianSources, sourceLine, suiteOfThisMachine } from '../builder/mirror.ts';
+import { findTool } from '../builder/requirements.ts';
 
 const APT_SETTINGS = '/etc/apt/apt.conf.d';
 const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
@@ -20,7 +21,20 @@ const OUTSIDE = {
   env: { PATH: (process.env.PATH ?? '').replaceAll(/[^:]*node_modules[^:]*:/g, '') },
 };
 
-/** In mount and PID namespaces of its own, so that its processes and mounts end with it. `$1` is the root. */
+/** In mount and PID namespaces of its own, so that its processes and mounts end with it; it dies with us. */
+const ISOLATED = [
+  'setpriv',
+  '--pdeathsig',
+  'KILL',
+  '--',
+  'unshare',
+  '--mount',
+  '--pid',
+  '--fork',
+  '--kill-child',
+] as const;
+
+/** `$1` is the root, `$2` the checkout; the rest is for npm run. */
 const ENTER = `
 set -e
 mount --make-rprivate /
@@ -44,11 +58,12 @@ exec env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 `;
 
 /** Makes the root file system of a fresh Debian, with the settings by which this machine reaches its registries. */
-async function makeRoot(root: string, suite: string): Promise<void> {
+async function makeRoot(root: string, suite: string, signal: AbortSignal): Promise<void> {
   const sources = await debianSources({ options: { suite, firmware: false } });
   const include = '--include=ca-certificates,git';
   await run(['mmdebstrap', '--quiet', '--variant=important', include, suite, root, ...sources.map(sourceLine)], {
     timeoutMs: 30 * 60_000,
+    signal,
   });
   for (const name of await readdir(APT_SETTINGS)) {
     const file = join(APT_SETTINGS, name);
@@ -58,8 +73,9 @@ async function makeRoot(root: string, suite: string): Promise<void> {
   for (const file of ['/etc/hosts', '/etc/resolv.conf', CERTIFICATES]) await copyFile(file, root + file);
   const local = join(root, 'usr/local');
   await copyFile(process.execPath, join(local, 'bin/node'));
-  const { stdout } = await run(['sh', '-c', 'readlink -f "$(command -v npm)"'], OUTSIDE);
-  await cp(join(stdout.trim(), '../..'), join(local, 'lib/node_modules/npm'), { recursive: true });
+  const npm = await findTool('npm');
+  if (!npm) throw new UserError('this machine has no npm');
+  await cp(join(await realpath(npm), '../..'), join(local, 'lib/node_modules/npm'), { recursive: true });
   await symlink('../lib/node_modules/npm/bin/npm-cli.js', join(local, 'bin/npm'));
   await mkdir(join(local, 'etc'), { recursive: true });
   await writeFile(join(local, 'etc/npmrc'), `registry=${await npmSetting('registry')}\n`);
@@ -78,25 +94,26 @@ async function main(suite: string, [script, ...args]: string[]): Promise<number>
     });
   }
   if (process.getuid?.() !== 0) throw new UserError('this needs root, for namespaces and another root file system');
+  // What ends us ends what runs gently: the terminal tells all of the group, others only us.
+  const end = new AbortController();
+  const interrupt = (signal: NodeJS.Signals) => {
+    if (signal === 'SIGTERM' && !end.signal.aborted) process.kill(0, signal);
+    end.abort(new UserError('interrupted'));
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   const root = await mkdtemp('/var/tmp/flexdeploy-fresh-');
   try {
     await chmod(root, 0o755);
     console.error(`A Debian ${suite} with Node and npm ...`);
-    await makeRoot(root, suite);
-    // What ends us ends it gently: the terminal tells all of the group, others only us. Should we be killed, it dies too.
-    let told = false;
-    process.on('SIGINT', () => {});
-    process.on('SIGTERM', () => {
-      if (!told) process.kill(0, 'SIGTERM');
-      told = true;
-    });
-    const isolated = ['setpriv', '--pdeathsig', 'KILL', '--', 'unshare', '--mount', '--pid', '--fork', '--kill-child'];
+    await makeRoot(root, suite, end.signal);
+    end.signal.throwIfAborted();
     const enter = ['sh', '-c', ENTER, 'sh', root, process.cwd(), script, ...args];
-    const code = await runInTerminal(['env', ...isolated, ...enter]);
+    const code = await runInTerminal([...ISOLATED, ...enter]);
     await keepOutput(join(root, 'root/flexdeploy/out'));
     return code;
   } finally {
-    await rm(root, { recursive: true, force: true });
+    // mmdebstrap mounts /dev there, and may have been killed
+    await run(['rm', '-rf', '--one-file-system', root], { timeoutMs: 10 * 60_000 });
   }
 }
 
@@ -111,11 +128,10 @@ async function keepOutput(folder: string): Promise<void> {
 /** Which Debian, and what is to run there: options end where that begins. */
 async function understand(args: string[]): Promise<[suite: string, command: string[]]> {
   if (args[0] === '--suite' && args[1]) return [args[1], args.slice(2)];
-  const codename = /^VERSION_CODENAME=(\w+)$/m.exec(await readFile('/etc/os-release', 'utf8'))?.[1];
-  return [codename ?? 'trixie', args];
+  return [(await suiteOfThisMachine()) || 'trixie', args];
 }
 
 process.exitCode = await main(...(await understand(process.argv.slice(2)))).catch((error) => {
-  console.error(error instanceof RunError ? error.message : describeError(error));
+  console.error(describeError(error));
   return 1;
 });
