@@ -6,6 +6,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { removeTree } from '#common/files.ts';
 
 /** GiB that the cache may hold. */
 export const CACHE_LIMIT_GIB = 12;
@@ -102,7 +103,7 @@ export class Cache {
       await rm(folder, { recursive: true, force: true });
       await rename(work, folder);
     } finally {
-      await rm(work, { recursive: true, force: true });
+      await removeTree(work);
     }
     return { folder, hit: false };
   }

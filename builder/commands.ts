@@ -1,7 +1,7 @@
 /** What the command line's commands do. */
-import { rm } from 'node:fs/promises';
 import { Cleanup } from '#common/cleanup.ts';
 import { UserError } from '#common/errors.ts';
+import { removeTree } from '#common/files.ts';
 import { type AgentBuild, buildAgent } from './agent-command.ts';
 import { buildLive } from './build.ts';
 import { Cache, cacheFolder } from './cache.ts';
@@ -46,7 +46,7 @@ async function withContext(request: BuildRequest, work: (ctx: BuildContext) => P
   try {
     const style = request.json ? 'json' : process.stderr.isTTY ? 'live' : 'plain';
     const workFolder = await cache.workFolder();
-    cleanup.add('remove the work folder', () => rm(workFolder, { recursive: true, force: true }));
+    cleanup.add('remove the work folder', () => removeTree(workFolder));
     const ctx: BuildContext = {
       options: request.options,
       progress: createProgress(style),

@@ -1,6 +1,7 @@
 /** The recipe of disk images: root layer, app files over it, one qcow2. */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { removeTree } from '#common/files.ts';
 import { run } from '#common/run.ts';
 import { makeAgentDeb } from './agent-deb.ts';
 import { stageApp, stageNode } from './app-layer.ts';
@@ -43,8 +44,7 @@ export async function buildDisk(ctx: BuildContext, profile: DiskProfile): Promis
       signal,
     }),
   );
-  // by the program: Node's own takes seconds for 40,000 files
-  await run(['rm', '-rf', '--one-file-system', root], { signal });
+  await removeTree(root, signal);
   return publishArtefacts(ctx, profile, {
     folder: out,
     packages: layer.packages,

@@ -6,6 +6,7 @@
 import { glob, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '#common/errors.ts';
+import { removeTree } from '#common/files.ts';
 import { run } from '#common/run.ts';
 import { type BuildContext, SOURCE_DATE_EPOCH } from './context.ts';
 import { debootstrapTree, type InstalledPackage } from './debian-tree.ts';
@@ -67,7 +68,7 @@ export async function rootLayer(
       report.detail('packing');
       await makeSquashfs(ctx, root, join(work, 'root.squashfs'), { level: finish.level ?? 19 });
       await writeFile(join(work, 'packages.json'), JSON.stringify(packages));
-      await rm(root, { recursive: true, force: true });
+      await removeTree(root, ctx.signal);
     });
     if (hit) report.cached();
     const packages = JSON.parse(await readFile(join(folder, 'packages.json'), 'utf8')) as InstalledPackage[];

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { run } from './run.ts';
 
 /**
  * Writes a whole file so that a reader, or a power cut, sees the old content or the new one, never a part:
@@ -27,4 +28,13 @@ export async function writeFileDurably(path: string, data: string | Uint8Array, 
   } finally {
     await folder.close();
   }
+}
+
+/**
+ * Removes a folder in which a system was made, if it is there: 40,000 files, which take Node's own `rm` seconds. It does
+ * not go into other file systems: who mounted /dev there may have been killed.
+ * @throws RunError when something stays
+ */
+export async function removeTree(folder: string, signal?: AbortSignal): Promise<void> {
+  await run(['rm', '-rf', '--one-file-system', folder], { timeoutMs: 10 * 60_000, ...(signal && { signal }) });
 }

@@ -6,6 +6,7 @@
 import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describeError, UserError } from '#common/errors.ts';
+import { removeTree } from '#common/files.ts';
 import { runInTerminal } from '#common/process.ts';
 import { run } from '#common/run.ts';
 import { debianSources, sourceLine, suiteOfThisMachine } from '../builder/mirror.ts';
@@ -112,8 +113,7 @@ async function main(suite: string, [script, ...args]: string[]): Promise<number>
     await keepOutput(join(root, 'root/flexdeploy/out'));
     return code;
   } finally {
-    // mmdebstrap mounts /dev there, and may have been killed
-    await run(['rm', '-rf', '--one-file-system', root], { timeoutMs: 10 * 60_000 });
+    await removeTree(root);
   }
 }
 

@@ -2,9 +2,10 @@
  * How long the live image takes to build: from nothing, and again after a change in TypeScript. Beside both: bare
  * mmdebstrap and mksquashfs of the same packages. The downloaded packages are at hand for either side.
  */
-import { appendFile, cp, mkdir, readFile, rm, symlink } from 'node:fs/promises';
+import { appendFile, cp, mkdir, readFile, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Cleanup } from '#common/cleanup.ts';
+import { removeTree } from '#common/files.ts';
 import { run } from '#common/run.ts';
 import { Cache, cacheFolder } from '../../builder/cache.ts';
 import { CHECKOUT } from '../../builder/context.ts';
@@ -25,7 +26,7 @@ export const build: Bench = {
   run: async ({ wanted, runs, say, report }) => {
     const cleanup = new Cleanup();
     const work = await new Cache(cacheFolder()).workFolder();
-    cleanup.add('removing the work folder', () => rm(work, { recursive: true, force: true }));
+    cleanup.add('removing the work folder', () => removeTree(work));
     try {
       const checkout = join(work, 'checkout');
       await copyCheckout(checkout);
@@ -46,7 +47,7 @@ export const build: Bench = {
             await packRoot(root, `${root}.squashfs`);
           }),
         );
-        await rm(root, { recursive: true });
+        await removeTree(root);
         say(`seconds: ${JSON.stringify(times)}`);
       }
       const [ours, again, peer] = [median(times.build), median(times.rebuild), median(times.bare)];

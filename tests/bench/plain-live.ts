@@ -4,9 +4,10 @@
  * initramfs, the root as a squashfs on the medium; nothing trimmed, no unit switched off. Its squashfs is packed like
  * ours and it boots by the same GRUB from a copy of our ISO, so that neither makes the difference.
  */
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '#common/errors.ts';
+import { removeTree } from '#common/files.ts';
 import { run } from '#common/run.ts';
 import { VERSION } from '#common/version.ts';
 import { stageApp, stageNode } from '../../builder/app-layer.ts';
@@ -64,7 +65,7 @@ async function plainSystem(say: Say): Promise<string> {
     }
     say('making the plain live system: mksquashfs');
     await packRoot(root, join(work, '00-system.squashfs'));
-    await rm(root, { recursive: true });
+    await removeTree(root);
   });
   return folder;
 }

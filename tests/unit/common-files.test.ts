@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { writeFileDurably } from '#common/files.ts';
+import { removeTree, writeFileDurably } from '#common/files.ts';
 
 t.test('the new content is there whole, with its mode, and no temporary file stays', async (t) => {
   const folder = t.testdir({ 'a.txt': 'old' });
@@ -15,4 +15,11 @@ t.test('a failure leaves the old content and no temporary file', async (t) => {
   const folder = t.testdir({ target: { 'in the way': '' } });
   await t.rejects(writeFileDurably(join(folder, 'target'), 'new'));
   t.same(await readdir(folder), ['target']);
+});
+
+t.test('a tree is removed with all that is in it; one that is not there is no failure', async (t) => {
+  const folder = t.testdir({ tree: { usr: { 'a file': '' } }, beside: '' });
+  await removeTree(join(folder, 'tree'));
+  await removeTree(join(folder, 'tree'));
+  t.same(await readdir(folder), ['beside']);
 });
