@@ -12,8 +12,8 @@
  */
 import { type Static, Type } from 'typebox';
 import { Move, SyncState } from './desktop.ts';
+import { closed } from './values.ts';
 
-const closed = { additionalProperties: false } as const;
 const Timestamp = Type.String({ maxLength: 40, description: 'ISO 8601' });
 
 /** What a person can want of a desktop from inside it. */

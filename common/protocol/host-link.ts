@@ -9,7 +9,7 @@
  */
 import { type Static, type TObject, type TSchema, Type } from 'typebox';
 import { DiskIdentity } from './desktop.ts';
-import { Id } from './values.ts';
+import { closed, Id } from './values.ts';
 
 const Port = Type.Integer({ minimum: 1, maximum: 65535 });
 
@@ -234,13 +234,16 @@ export type HostNotice = Static<typeof HostNotice>;
 export const HostRequest = Type.Object({ id: Type.Integer({ minimum: 1 }), call: Type.String(), args: Type.Unknown() });
 export type HostRequest = Static<typeof HostRequest>;
 
-/** PC to server. */
+/** PC to server: an answer, an error or a notice, and never two of them, so that which it is can be seen by its keys. */
 export const HostReply = Type.Union([
-  Type.Object({ id: Type.Integer({ minimum: 1 }), answer: Type.Unknown() }),
-  Type.Object({
-    id: Type.Integer({ minimum: 1 }),
-    error: Type.Object({ message: Type.String(), hint: Type.Optional(Type.String()) }),
-  }),
+  Type.Object({ id: Type.Integer({ minimum: 1 }), answer: Type.Unknown() }, closed),
+  Type.Object(
+    {
+      id: Type.Integer({ minimum: 1 }),
+      error: Type.Object({ message: Type.String(), hint: Type.Optional(Type.String()) }),
+    },
+    closed,
+  ),
   HostNotice,
 ]);
 export type HostReply = Static<typeof HostReply>;

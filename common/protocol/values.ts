@@ -10,5 +10,5 @@ export const Name = Type.String({
 export const Timestamp = Type.String({ format: 'date-time' });
 /** Of a desktop, a session. */
 export const Id = Type.String({ pattern: '^[0-9a-f]{16}$' });
-/** For what is sent to the server: a key that it does not know is an error, not a surprise. */
+/** For what is sent to a host or the server: a key that it does not know is an error, not a surprise. */
 export const closed = { additionalProperties: false } as const;

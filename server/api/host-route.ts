@@ -62,7 +62,15 @@ export function addHostRoute(app: TypedApp, { hosts, sessions }: Services): void
       socket.on('message', (data, isBinary) => {
         heard();
         if (isBinary) socket.terminate();
-        else link.receive(String(data));
+        else {
+          try {
+            link.receive(String(data));
+          } catch (err) {
+            // A mistake of the server, but only this PC is to pay for it: what it has is asked again when it comes back.
+            request.log.error({ err, pc }, 'what a PC said could not be handled');
+            socket.terminate();
+          }
+        }
       });
       socket.on('pong', () => {
         heard();

@@ -46,11 +46,21 @@ t.test('a late answer is too late, an abort is at once, and both leave nothing b
 });
 
 t.test('an answer in another form, or no reply at all, ends the link and every call on it', async (t) => {
-  for (const nonsense of [{ id: 1, answer: { host: 'x' } }, { id: 0 }, { id: 1, error: 'no' }, { notice: 'x' }, 'x']) {
-    const { link, answer, closed } = begin();
+  const nonsenses = [
+    { id: 1, answer: { host: 'x' } },
+    { id: 0 },
+    { id: 1, error: 'no' },
+    { id: 1, answer: {}, error: null },
+    { id: 1, answer: {}, notice: 'drbd', desktop: DESKTOP, status: null },
+    { notice: 'x' },
+    'x',
+  ];
+  for (const nonsense of nonsenses) {
+    const { link, answer, closed, notices } = begin();
     const calls = [link.call('startIncoming', { desktop: {} as never }), link.call('inspect', {})];
     answer(nonsense);
     t.equal(closed.length, 1, JSON.stringify(nonsense));
+    t.same(notices, [], 'nobody is told of it');
     for (const call of calls) await t.rejects(call as Promise<unknown>, LOST);
     await t.rejects(link.call('inspect', {}), LOST);
   }
