@@ -2,22 +2,12 @@
 import t from 'tap';
 import { DISKS, moving } from './copy-states.ts';
 import { RUNNING } from './desktops.ts';
-import { focused, openKiosk, picture, settled } from './kiosk-page.ts';
+import { focused, openKiosk, picture, settled, tabTo } from './kiosk-page.ts';
 import { kioskState, stateOf } from './kiosk-states.ts';
 
 const { page, runtime, errors, fresh } = await openKiosk(t);
 const { keyboard } = page;
 const { id } = RUNNING;
-
-async function tabTo(wanted: string): Promise<void> {
-  const stops: string[] = [];
-  while (stops.length < 15) {
-    await keyboard.press('Tab');
-    stops.push(await focused(page));
-    if (stops.at(-1) === wanted) return;
-  }
-  throw new Error(`Tab does not lead to “${wanted}”: ${stops.join(', ')}`);
-}
 
 const question = page.getByRole('dialog', { name: 'Overwrite Samsung SSD 870 EVO?' });
 
@@ -32,7 +22,7 @@ await t.test('by keyboard alone: choose a disk, and confirm by typing what only 
   await keyboard.press('ArrowUp');
   t.match(await focused(page), /WD Blue/, 'past those that cannot be taken');
   await keyboard.press('ArrowDown');
-  await tabTo('button Use this disk …');
+  await tabTo(t, page, 'button Use this disk …');
   await keyboard.press('Enter');
   await question.waitFor();
   t.equal(await focused(page), 'input Last characters of the serial number');

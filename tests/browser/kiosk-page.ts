@@ -71,3 +71,22 @@ export async function focused(page: Page): Promise<string> {
     return `${e.getAttribute('role') ?? e.tagName.toLowerCase()} ${label?.trim()}`;
   });
 }
+
+/** Presses Tab until an element is reached; every stop on the way has a focus ring one can see. Returns the stops. */
+export async function tabTo(t: Test, page: Page, wanted: string): Promise<string[]> {
+  const stops: string[] = [];
+  while (stops.length < 15) {
+    await page.keyboard.press('Tab');
+    const stop = await focused(page);
+    // Past the last element the focus leaves the page for a moment, as it would for the browser's own buttons.
+    if (stop === 'nothing') continue;
+    stops.push(stop);
+    const ring = await page.evaluate(() => {
+      const style = getComputedStyle(document.activeElement ?? document.body);
+      return { style: style.outlineStyle, width: Number.parseFloat(style.outlineWidth) };
+    });
+    t.ok(ring.style === 'solid' && ring.width >= 2, `${stop} shows that it has the focus`, ring);
+    if (stop === wanted) return stops;
+  }
+  throw new Error(`Tab does not lead to “${wanted}”: ${stops.join(', ')}`);
+}

@@ -1,30 +1,11 @@
 /** What a person does at the kiosk, by keyboard and by mouse, and what the runtime gets to hear. */
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { desktop, OFF, RUNNING } from './desktops.ts';
-import { focused, openKiosk, picture, settled } from './kiosk-page.ts';
+import { focused, openKiosk, picture, settled, tabTo } from './kiosk-page.ts';
 import { kioskState, stateOf } from './kiosk-states.ts';
 
 const { page, runtime, errors, fresh } = await openKiosk(t);
 const keyboard = page.keyboard;
-
-/** Presses Tab until an element is reached; every stop on the way has a focus ring one can see. */
-async function tabTo(t: Test, wanted: string, limit = 15): Promise<string[]> {
-  const stops: string[] = [];
-  while (stops.length < limit) {
-    await keyboard.press('Tab');
-    const stop = await focused(page);
-    // Past the last element the focus leaves the page for a moment, as it would for the browser's own buttons.
-    if (stop === 'nothing') continue;
-    stops.push(stop);
-    const ring = await page.evaluate(() => {
-      const style = getComputedStyle(document.activeElement ?? document.body);
-      return { style: style.outlineStyle, width: Number.parseFloat(style.outlineWidth) };
-    });
-    t.ok(ring.style === 'solid' && ring.width >= 2, `${stop} shows that it has the focus`, ring);
-    if (stop === wanted) return stops;
-  }
-  throw new Error(`Tab does not lead to “${wanted}”: ${stops.join(', ')}`);
-}
 
 await t.test('by keyboard alone: log in, open, cancel, log out, turn the PC off', async (t) => {
   await fresh('login');
@@ -52,7 +33,7 @@ await t.test('by keyboard alone: log in, open, cancel, log out, turn the PC off'
   await keyboard.press('Enter');
   await settled(page);
   t.same(runtime.commands, [], 'Enter pressed once too often does not call it off');
-  await tabTo(t, 'button Cancel');
+  await tabTo(t, page, 'button Cancel');
   await keyboard.press('Enter');
   t.same(await runtime.nextCommand(), { do: 'cancelOpening' });
   await keyboard.press('Escape');
@@ -60,14 +41,14 @@ await t.test('by keyboard alone: log in, open, cancel, log out, turn the PC off'
 
   runtime.push(kioskState({ kind: 'desktops', userName: 'Ana', desktops: [OFF], offers: {} }));
   await page.getByRole('heading', { name: 'Your desktops' }).waitFor();
-  await tabTo(t, 'button Log out');
+  await tabTo(t, page, 'button Log out');
   await keyboard.press('Enter');
   t.same(await runtime.nextCommand(), { do: 'logOut' });
 
   runtime.push(stateOf('login', 'en'));
   await page.getByLabel('User name').waitFor();
   t.equal(await page.getByLabel('User name').inputValue(), '', 'the next person finds an empty form');
-  const stops = await tabTo(t, 'button Power');
+  const stops = await tabTo(t, page, 'button Power');
   t.same(
     stops,
     [

@@ -44,6 +44,14 @@ chapter('with everything in order the login screen shows', async () => {
   await waitForLogin(machine);
 });
 
+chapter('what draws the page keeps ending: the kiosk says so, and shows the page when it lasts', async () => {
+  const killer = `while :; do pkill -KILL WebKitWebProces; sleep 0.2; done`; // the kernel keeps 15 characters of a name
+  await pc().shell(`systemd-run --unit=page-killer sh -c '${killer}'`);
+  await says(/screen cannot be shown/i, 'page-keeps-ending');
+  await pc().shell('systemctl stop page-killer');
+  await waitForLogin(pc(), MESSAGE_MS);
+});
+
 chapter('no cable: the kiosk says so, and goes on by itself when it is plugged in', async () => {
   await pc().cutLink(0);
   await says(/cable is not connected/i, 'no-cable');

@@ -12,6 +12,7 @@ import { AgentPort } from '#common/agent/port.ts';
 import { agentStatus } from '#common/agent/status.ts';
 import { UserError } from '#common/errors.ts';
 import { type AgentStatus, GuestMessage, type HostMessage, type Wish } from '#common/protocol/host-guest.ts';
+import { until } from './until.ts';
 
 const STATUS: AgentStatus = {
   desktop: 'sample',
@@ -52,14 +53,6 @@ class Guest {
   get statuses(): AgentStatus[] {
     return this.messages.flatMap((m) => (m.type === 'status' ? [m.status] : []));
   }
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  for (let i = 0; i < 500; i++) {
-    if (condition()) return;
-    await sleep(10);
-  }
-  throw new Error(`never: ${what}`);
 }
 
 async function lab(t: { teardown(fn: () => unknown): void }, onWish?: (wish: Wish) => Promise<void>) {

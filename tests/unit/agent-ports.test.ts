@@ -2,13 +2,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { encodeFrame, FrameDecoder } from '#common/agent/framing.ts';
 import { run } from '#common/run.ts';
 import type { GuestPort, PortState } from '../../guest-agent/port/guest-port.ts';
 import { PolledPort } from '../../guest-agent/port/polled-port.ts';
 import { TurnPort } from '../../guest-agent/port/turn-port.ts';
+import { until } from './until.ts';
 
 async function on(t: { teardown(fn: () => unknown): void }, make: (path: string) => GuestPort) {
   const folder = await mkdtemp(join(tmpdir(), 'flexdeploy-test-'));
@@ -27,11 +27,7 @@ async function on(t: { teardown(fn: () => unknown): void }, make: (path: string)
     port.close();
     await rm(folder, { recursive: true });
   });
-  const until = async (condition: () => boolean) => {
-    for (let i = 0; i < 1000 && !condition(); i++) await sleep(10);
-    return condition();
-  };
-  return { path, port, states, got, until };
+  return { path, port, states, got };
 }
 
 for (const [name, make] of [
@@ -39,10 +35,10 @@ for (const [name, make] of [
   ['taking turns (Windows)', (path: string) => new TurnPort(path)],
 ] as const) {
   t.test(`${name}: a port that comes later is found, and carries frames whole`, async (t) => {
-    const { path, port, states, got, until } = await on(t, make);
-    t.ok(await until(() => states.includes('missing')));
+    const { path, port, states, got } = await on(t, make);
+    await until(() => states.includes('missing'));
     await run(['mkfifo', path]);
-    t.ok(await until(() => states.at(-1) === 'open'), states.join());
+    await until(() => states.at(-1) === 'open', 'it opens');
     const frames = [1, 2, 3].map((n) => ({ n, text: 'ç'.repeat(n * 2000) }));
     for (const frame of frames) port.write(encodeFrame(frame));
     await until(() => got.filter((m) => (m as { n?: number }).n !== undefined).length >= 3);
@@ -54,9 +50,9 @@ for (const [name, make] of [
 }
 
 t.test('polled: a host that does not read costs old frames, not memory, and new ones come whole', async (t) => {
-  const { path, port, states, got, until } = await on(t, (p) => new PolledPort(p));
+  const { path, port, states, got } = await on(t, (p) => new PolledPort(p));
   await run(['mkfifo', path]);
-  t.ok(await until(() => states.at(-1) === 'open'));
+  await until(() => states.at(-1) === 'open', 'it opens');
   // more than a pipe holds (64 KiB), all in one turn of the event loop: nobody reads meanwhile
   for (let n = 0; n < 60; n++) port.write(encodeFrame({ n, text: 'x'.repeat(8000) }));
   await until(() => got.some((m) => (m as { n: number }).n === 59));

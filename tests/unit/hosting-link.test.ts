@@ -15,6 +15,7 @@ import { PinnedClient } from '#common/http/pinned-client.ts';
 import type { HostReply } from '#common/protocol/host-link.ts';
 import { HostLink } from '../../client-runtime/hosting/link.ts';
 import { ensureCertificates } from '../../server/certificates.ts';
+import { until } from './until.ts';
 
 const ID = '0123456789abcdef';
 
@@ -125,12 +126,4 @@ function fakeHost(calls: { call: string; args: unknown }[]): DesktopHost {
       return {};
     },
   });
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 500; i++) {
-    if (condition()) return;
-    await sleep(20);
-  }
-  throw new Error('it did not become so within 10 s');
 }

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { stateOf } from '#common/hosting/machine.ts';
 import type { MigrationProgress } from '#common/protocol/host-link.ts';
@@ -17,6 +16,7 @@ import {
   type SendOptions,
   sendMachine,
 } from '#common/qemu/migration.ts';
+import { until } from './until.ts';
 
 const QEMU = '/usr/bin/qemu-system-x86_64';
 const there = await once(spawn(QEMU, ['--version'], { stdio: 'ignore' }), 'exit').then(
@@ -155,12 +155,4 @@ async function start(t: Test, folder: string, name: string, more: string[]): Pro
     await ended;
   });
   return { process: child, qmp, ended };
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 200; i++) {
-    if (await condition()) return;
-    await sleep(50);
-  }
-  throw new Error('it did not become so within 10 s');
 }

@@ -2,8 +2,8 @@ import t from 'tap';
 import { openEventStream } from '#common/http/event-stream.ts';
 import { ApiError, LinkError, type PinnedClient } from '#common/http/pinned-client.ts';
 import type { ServerEvent } from '#common/protocol/client-server.ts';
-import { until } from './server/expect.ts';
 import { makeDesktop, makeImage, makeUser, startTestServer, type TestServer, wireGuardKey } from './server/start.ts';
+import { until } from './until.ts';
 
 let test: TestServer;
 t.beforeEach(async () => {

@@ -6,9 +6,10 @@ import type { PinnedClient } from '#common/http/pinned-client.ts';
 import { Pc, Settings } from '#common/protocol/client-server.ts';
 import { Desktop } from '#common/protocol/desktop.ts';
 import type { DrbdStatus } from '#common/protocol/host-link.ts';
-import { refusal, until } from './server/expect.ts';
+import { refusal } from './server/expect.ts';
 import { DISK_A, DISK_B, FakePc, openHostLink } from './server/fake-pc.ts';
 import { makeDesktop, makeImage, makeUser, startTestServer, type TestServer } from './server/start.ts';
+import { until } from './until.ts';
 
 const ONE = '11111111-2222-3333-4444-555555555555';
 const TWO = '22222222-2222-3333-4444-555555555555';

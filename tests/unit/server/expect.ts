@@ -19,12 +19,3 @@ export async function linkFailure(call: Promise<unknown>): Promise<LinkFailure> 
   if (error instanceof LinkError) return error.failure;
   throw error;
 }
-
-/** Waits until `condition` holds, 5 s at most. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 5_000;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('waited for 5 s in vain');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}

@@ -1,17 +1,14 @@
 /** Waits for what a {@link Life} comes to, and says what it came to instead. */
+import { until as waitUntil } from '../until.ts';
 import type { Life } from './sim-life.ts';
 
-export async function until(
+export function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
   life: Life,
   ms = 3_000,
 ): Promise<void> {
-  const deadline = Date.now() + ms;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`not ${what}:\n${await describe(life)}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
+  return waitUntil(condition, async () => `${what}:\n${await describe(life)}`, ms);
 }
 
 export async function describe(life: Life): Promise<string> {
