@@ -12,7 +12,7 @@ const SECTOR = 512;
 const DUMP_LIMIT = 120_000;
 
 /** A piece of a volume; bytes. */
-interface Range {
+export interface Range {
   from: number;
   bytes: number;
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import t from 'tap';
 import { PIECE_BYTES, treeHash } from '../../server/storage/tree-hash.ts';
 
@@ -37,4 +38,28 @@ t.test('one changed bit anywhere changes it, and so does the length', async (t) 
 
 t.test('an empty disk has a hash too', async (t) => {
   t.equal(await hashOfBytes(t.testdir(), Buffer.alloc(0)), sha256(Buffer.alloc(0)).toString('hex'));
+});
+
+t.test('what was never written is not read, and hashes to the same', async (t) => {
+  const path = join(t.testdir(), 'disk');
+  const [count, shorter] = [3, 4096];
+  const bytes = count * PIECE_BYTES + shorter;
+  const piece = fc.integer({ min: 0, max: count });
+  await fc.assert(
+    fc.asyncProperty(fc.uniqueArray(piece), fc.boolean(), async (pieces, nextToIt) => {
+      const disk = Buffer.alloc(bytes);
+      const written = pieces
+        .toSorted((a, b) => a - b)
+        .map((n) => ({ from: n * PIECE_BYTES + (nextToIt ? 0 : 512), bytes: 1024 }));
+      for (const { from } of written) disk.fill('x', from, from + 512);
+      await writeFile(path, disk);
+      const hash = await treeHash(path);
+      if (hash !== (await treeHash(path, { bytes, written }))) throw new Error(JSON.stringify(written));
+    }),
+    { numRuns: 20 },
+  );
+  const disk = Buffer.alloc(2 * PIECE_BYTES);
+  const hash = await hashOfBytes(t.testdir(), disk);
+  await writeFile(path, disk.fill('x', PIECE_BYTES));
+  t.equal(await treeHash(path, { bytes: disk.length, written: [{ from: 0, bytes: 512 }] }), hash, 'it is believed');
 });
