@@ -77,10 +77,9 @@ t.test('between two real QEMUs', { skip: !there && 'no QEMU on this machine' }, 
 
   t.test('cancelled: it runs on, and can be sent again', async (t) => {
     const { source, target, port } = await pair(t);
-    const sending = sendMachine(source.qmp, options(port, { bandwidthKiBps: 1 }));
-    await until(async () => (await queryMigration(source.qmp)).underWay);
+    const { sent } = await sendSlowly(source, port);
     await cancelSending(source.qmp);
-    await t.rejects(sending, /cancelled/);
+    await t.rejects(sent, /cancelled/);
     t.equal(await queryStatus(source.qmp), 'running');
     t.match(await target.ended, [1], 'the receiver gives up by itself');
   });
@@ -88,19 +87,17 @@ t.test('between two real QEMUs', { skip: !there && 'no QEMU on this machine' }, 
   t.test('a signal cancels it with its reason', async (t) => {
     const { source, port } = await pair(t);
     const abort = new AbortController();
-    const sending = sendMachine(source.qmp, options(port, { bandwidthKiBps: 1, signal: abort.signal }));
-    await until(async () => (await queryMigration(source.qmp)).underWay);
+    const { sent } = await sendSlowly(source, port, { signal: abort.signal });
     abort.abort(new Error('the person changed their mind'));
-    await t.rejects(sending, /changed their mind/);
+    await t.rejects(sent, /changed their mind/);
     t.equal(await queryStatus(source.qmp), 'running');
   });
 
   t.test('the receiver is killed: it runs on', async (t) => {
     const { source, target, port } = await pair(t);
-    const sending = sendMachine(source.qmp, options(port, { bandwidthKiBps: 1 }));
-    await until(async () => (await queryMigration(source.qmp)).underWay);
+    const { sent } = await sendSlowly(source, port);
     target.process.kill('SIGKILL');
-    await t.rejects(sending, /moving the desktop failed/);
+    await t.rejects(sent, /moving the desktop failed/);
     t.equal(await queryStatus(source.qmp), 'running');
   });
 
@@ -114,16 +111,24 @@ t.test('between two real QEMUs', { skip: !there && 'no QEMU on this machine' }, 
 
   t.test('the sender is killed: whoever waits is told', async (t) => {
     const { source, target, port } = await pair(t);
-    const sending = sendMachine(source.qmp, options(port, { bandwidthKiBps: 1 }));
-    await until(async () => (await queryMigration(source.qmp)).underWay);
+    const { sent } = await sendSlowly(source, port);
     source.process.kill('SIGKILL');
-    await t.rejects(sending, /connection to QEMU ended/);
+    await t.rejects(sent, /connection to QEMU ended/);
     t.match(await target.ended, [1]);
   });
 });
 
 function options(port: number, more: Partial<SendOptions> = {}): SendOptions {
   return { host: '127.0.0.1', port, downtimeMs: 300, onProgress: () => {}, ...more };
+}
+
+/** Sends so slowly that it is under way for as long as a test takes; both ends are connected. */
+async function sendSlowly(source: Running, port: number, more: Partial<SendOptions> = {}) {
+  const phases: MigrationProgress['phase'][] = [];
+  const onProgress = ({ phase }: MigrationProgress) => phases.push(phase);
+  const sent = sendMachine(source.qmp, options(port, { bandwidthKiBps: 1, onProgress, ...more }));
+  await until(() => phases.includes('active'), 'the memory is being sent');
+  return { sent };
 }
 
 interface Running {
