@@ -54,12 +54,11 @@ export async function publishArtefacts(
     await writeFile(join(made.folder, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 
     const to = join(ctx.options.outFolder, artefactFolder(profile.name, ctx.options.debug));
-    // the work folder may be on another file system than the checkout
     const near = `${to}.new-${process.pid}`;
     const old = `${to}.old-${process.pid}`;
     await mkdir(ctx.options.outFolder, { recursive: true });
     ctx.cleanup.add('remove unfinished artefacts', () => rm(near, { recursive: true, force: true }));
-    await cp(made.folder, near, { recursive: true });
+    await moveFolder(made.folder, near);
     for (const name of await readdir(near)) await syncFile(join(near, name));
     await rename(to, old).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
@@ -67,6 +66,14 @@ export async function publishArtefacts(
     await rename(near, to);
     await rm(old, { recursive: true, force: true });
     return to;
+  });
+}
+
+/** The work folder may be on another file system than the checkout; then the files are copied. */
+async function moveFolder(from: string, to: string): Promise<void> {
+  await rename(from, to).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EXDEV') throw error;
+    await cp(from, to, { recursive: true });
   });
 }
 

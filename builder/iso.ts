@@ -3,7 +3,7 @@
  * xorriso makes the file system; the partition table of the stick is ours: FLEXDEPLOY first, then the EFI system partition,
  * both being files of the ISO.
  */
-import { cp, mkdir, open, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { cp, link, mkdir, open, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '#common/run.ts';
 import { configPartition } from '../pxe-less-boot/config-partition.ts';
@@ -33,6 +33,9 @@ export async function makeIso(ctx: BuildContext, profile: LiveProfile, boot: Boo
         '-as',
         'mkisofs',
         '-quiet',
+        // the finished build is synchronised as a whole
+        '--stdio_sync',
+        'off',
         '-o',
         iso,
         '-V',
@@ -82,7 +85,7 @@ async function stageMedium(
   await mkdir(join(tree, 'live'), { recursive: true });
   await mkdir(join(tree, 'boot/grub'), { recursive: true });
   await mkdir(join(tree, 'EFI/debian'), { recursive: true });
-  for (const name of ['vmlinuz', 'initrd.img']) await cp(join(out, name), join(tree, 'live', name));
+  for (const name of ['vmlinuz', 'initrd.img']) await link(join(out, name), join(tree, 'live', name));
   for (const name of ['memtest.bin', 'memtest.efi']) await cp(join(boot.folder, name), join(tree, 'live', name));
   await writeFile(join(tree, 'live/medium'), `FlexDeploy ${ctx.version}\n`);
   await cp(join(boot.folder, 'eltorito.img'), join(tree, 'boot/grub/eltorito.img'));
@@ -124,7 +127,6 @@ async function writePartitionTable(iso: string): Promise<void> {
       { type: 0xef, active: false, ...esp },
     ]);
     await file.write(table, 0, table.length, PARTITION_TABLE_OFFSET);
-    await file.sync();
   } finally {
     await file.close();
   }
