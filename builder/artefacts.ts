@@ -1,6 +1,7 @@
 /** The last step: manifest, then everything appears in the output folder at once. */
-import { cp, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { writeFileDurably } from '#common/files.ts';
 import type { BuildContext } from './context.ts';
 import type { InstalledPackage } from './debian-tree.ts';
 import { type Layer, sha256File } from './initrd.ts';
@@ -33,33 +34,30 @@ export async function publishArtefacts(
   made: { folder: string; packages: readonly InstalledPackage[]; layers: readonly Layer[]; date: number },
 ): Promise<string> {
   return ctx.progress.step('Write the manifest', async () => {
-    const describe = async (path: string, name: string) => ({
-      name,
-      bytes: (await stat(path)).size,
-      sha256: await sha256File(path),
-    });
-    const manifest: Manifest = {
-      profile: profile.name,
-      version: ctx.version,
-      suite: ctx.options.suite,
-      debug: ctx.options.debug,
-      date: new Date(made.date * 1000).toISOString(),
-      files: [],
-      layers: [],
-      packages: [...made.packages].sort((a, b) => (a.name < b.name ? -1 : 1)),
-    };
-    for (const name of (await readdir(made.folder)).sort())
-      manifest.files.push(await describe(join(made.folder, name), name));
-    for (const layer of made.layers) manifest.layers.push(await describe(layer.squashfs, layer.name));
-    await writeFile(join(made.folder, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-
     const to = join(ctx.options.outFolder, artefactFolder(profile.name, ctx.options.debug));
     const near = `${to}.new-${process.pid}`;
     const old = `${to}.old-${process.pid}`;
     await mkdir(ctx.options.outFolder, { recursive: true });
     ctx.cleanup.add('remove unfinished artefacts', () => rm(near, { recursive: true, force: true }));
     await moveFolder(made.folder, near);
-    for (const name of await readdir(near)) await syncFile(join(near, name));
+    const names = (await readdir(near)).sort();
+    // Hashing waits for the processor, synchronising for the disk: both at once.
+    const [files, layers] = await Promise.all([
+      Promise.all(names.map((name) => describe(join(near, name), name))),
+      Promise.all(made.layers.map((layer) => describe(layer.squashfs, layer.name))),
+      Promise.all(names.map((name) => syncFile(join(near, name)))),
+    ]);
+    const manifest: Manifest = {
+      profile: profile.name,
+      version: ctx.version,
+      suite: ctx.options.suite,
+      debug: ctx.options.debug,
+      date: new Date(made.date * 1000).toISOString(),
+      files,
+      layers,
+      packages: [...made.packages].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    };
+    await writeFileDurably(join(near, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
     await rename(to, old).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
     });
@@ -67,6 +65,10 @@ export async function publishArtefacts(
     await rm(old, { recursive: true, force: true });
     return to;
   });
+}
+
+async function describe(path: string, name: string): Promise<Manifest['files'][number]> {
+  return { name, bytes: (await stat(path)).size, sha256: await sha256File(path) };
 }
 
 /** The work folder may be on another file system than the checkout; then the files are copied. */
