@@ -27,7 +27,12 @@ async function on(t: { teardown(fn: () => unknown): void }, make: (path: string)
     port.close();
     await rm(folder, { recursive: true });
   });
-  return { path, port, states, got };
+  const opened = () =>
+    until(
+      () => states.at(-1) === 'open',
+      async () => `it opens: ${states.join()}`,
+    );
+  return { path, port, states, got, opened };
 }
 
 for (const [name, make] of [
@@ -35,10 +40,10 @@ for (const [name, make] of [
   ['taking turns (Windows)', (path: string) => new TurnPort(path)],
 ] as const) {
   t.test(`${name}: a port that comes later is found, and carries frames whole`, async (t) => {
-    const { path, port, states, got } = await on(t, make);
+    const { path, port, states, got, opened } = await on(t, make);
     await until(() => states.includes('missing'));
     await run(['mkfifo', path]);
-    await until(() => states.at(-1) === 'open', 'it opens');
+    await opened();
     const frames = [1, 2, 3].map((n) => ({ n, text: 'ç'.repeat(n * 2000) }));
     for (const frame of frames) port.write(encodeFrame(frame));
     await until(() => got.filter((m) => (m as { n?: number }).n !== undefined).length >= 3);
@@ -50,9 +55,9 @@ for (const [name, make] of [
 }
 
 t.test('polled: a host that does not read costs old frames, not memory, and new ones come whole', async (t) => {
-  const { path, port, states, got } = await on(t, (p) => new PolledPort(p));
+  const { path, port, got, opened } = await on(t, (p) => new PolledPort(p));
   await run(['mkfifo', path]);
-  await until(() => states.at(-1) === 'open', 'it opens');
+  await opened();
   // more than a pipe holds (64 KiB), all in one turn of the event loop: nobody reads meanwhile
   for (let n = 0; n < 60; n++) port.write(encodeFrame({ n, text: 'x'.repeat(8000) }));
   await until(() => got.some((m) => (m as { n: number }).n === 59));

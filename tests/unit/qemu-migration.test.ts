@@ -62,7 +62,7 @@ t.test('between two real QEMUs', { skip: !there && 'no QEMU on this machine' }, 
     t.ok(result.transferredBytes > 0);
     t.equal(seen.at(-1)?.phase, 'completed');
     t.equal(await queryStatus(source.qmp), 'postmigrate');
-    await until(async () => (await queryStatus(target.qmp)) === 'paused');
+    await until(async () => (await queryStatus(target.qmp)) === 'paused', 'it has arrived', 10_000);
     t.strictSame(await queryMigration(target.qmp), { underWay: false, completed: true });
     await resume(target.qmp);
     t.equal(await queryStatus(target.qmp), 'running');
@@ -127,8 +127,8 @@ async function sendSlowly(source: Running, port: number, more: Partial<SendOptio
   const phases: MigrationProgress['phase'][] = [];
   const onProgress = ({ phase }: MigrationProgress) => phases.push(phase);
   const sent = sendMachine(source.qmp, options(port, { bandwidthKiBps: 1, onProgress, ...more }));
-  await until(() => phases.includes('active'), 'the memory is being sent');
-  return { sent };
+  await until(() => phases.includes('active'), 'the memory is being sent', 10_000);
+  return { sent }; // the promise alone would be waited for here
 }
 
 interface Running {

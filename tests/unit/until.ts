@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export async function until(
   condition: () => boolean | Promise<boolean>,
   words: string | (() => Promise<string>) = 'it is so',
-  withinMs = 10_000,
+  withinMs = 5_000,
 ): Promise<void> {
   for (const deadline = Date.now() + withinMs; !(await condition()); await sleep(5)) {
     if (Date.now() < deadline) continue;
