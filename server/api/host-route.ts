@@ -61,15 +61,13 @@ export function addHostRoute(app: TypedApp, { hosts, sessions }: Services): void
       socket.on('error', (error) => request.log.debug({ err: error }, 'host link'));
       socket.on('message', (data, isBinary) => {
         heard();
-        if (isBinary) socket.terminate();
-        else {
-          try {
-            link.receive(String(data));
-          } catch (err) {
-            // A mistake of the server, but only this PC is to pay for it: what it has is asked again when it comes back.
-            request.log.error({ err, pc }, 'what a PC said could not be handled');
-            socket.terminate();
-          }
+        if (isBinary) return socket.terminate();
+        try {
+          link.receive(String(data));
+        } catch (err) {
+          // A mistake of the server, but only this PC is to pay for it: what it has is asked again when it comes back.
+          request.log.error({ err, pc }, 'what a PC said could not be handled');
+          socket.terminate();
         }
       });
       socket.on('pong', () => {
