@@ -38,7 +38,9 @@ export async function publishArtefacts(
     const near = `${to}.new-${process.pid}`;
     const old = `${to}.old-${process.pid}`;
     await mkdir(ctx.options.outFolder, { recursive: true });
-    ctx.cleanup.add('remove unfinished artefacts', () => rm(near, { recursive: true, force: true }));
+    const removeNear = () => rm(near, { recursive: true, force: true });
+    ctx.cleanup.add('remove unfinished artefacts', removeNear);
+    await removeNear(); // of a process with the same number that was killed
     await moveFolder(made.folder, near);
     const names = (await readdir(near)).sort();
     // Hashing waits for the processor, synchronising for the disk: both at once.
